@@ -1,0 +1,24 @@
+# Two commands do everything: `make run` and `make test`. Both install what is missing first.
+UV = ./tools/uv
+RUN = $(UV) run --frozen
+
+.PHONY: run test lint check bench setup
+run: setup
+	@$(RUN) netvigil quickstart $(ARGS)
+
+test: setup
+	@$(RUN) pytest -n 2 $(ARGS)
+
+lint: setup
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+check: lint test
+
+bench: setup
+	@for script in bench/bench_*.py; do echo "== $$script"; $(RUN) python $$script || exit 1; done
+
+setup:
+	@./tools/setup

@@ -1,0 +1,1 @@
+"""netvigil schedules, runs and reports network vulnerability scans of many sites."""

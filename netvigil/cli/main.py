@@ -1,0 +1,156 @@
+"""The command tree; each command's imports happen when it runs, so that help and quick ones stay quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netvigil.cli.common import AsJson, DataDir
+
+app = typer.Typer(
+    name="netvigil",
+    help="Schedules, runs and reports network vulnerability scans of many sites.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+tokens = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True)
+feeds = typer.Typer(help="The vulnerability data.", no_args_is_help=True)
+app.add_typer(tokens, name="token")
+app.add_typer(feeds, name="feeds")
+
+Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on.")]
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8080, data_dir: DataDir = None) -> None:
+    """Run the API, the scheduler and one worker in one process."""
+    from netvigil.cli.serve import run_serve
+
+    run_serve(host, port, data_dir)
+
+
+@app.command()
+def worker(data_dir: DataDir = None) -> None:
+    """Run one more worker on the same database."""
+    from netvigil.cli.serve import run_worker
+
+    run_worker(data_dir)
+
+
+@tokens.command("create")
+def token_create(
+    org: Annotated[str, typer.Option("--org", help="The organisation the token belongs to.")],
+    scope: Annotated[
+        list[str], typer.Option("--scope", help="A right, such as cve:view; may be repeated; * grants all.")
+    ],
+    more_scopes: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCOPE]...", help="Further rights.")
+    ] = None,
+    ttl: Annotated[str, typer.Option("--ttl", help="How long it is good for: 90s, 30m, 1h, 7d.")] = "24h",
+    subject: Annotated[str, typer.Option("--subject", help="Whom the token speaks for.")] = "cli",
+    data_dir: DataDir = None,
+) -> None:
+    """Print a new token, and nothing else, on stdout."""
+    from netvigil.cli.token import run_token_create
+
+    run_token_create(org, [*scope, *(more_scopes or [])], ttl, subject, data_dir)
+
+
+@feeds.command("import")
+def feeds_import(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
+    *,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Import vulnerability data; each file's format is recognised by its content."""
+    from netvigil.cli.feeds import run_feeds_import
+
+    run_feeds_import(paths, data_dir, as_json=as_json)
+
+
+@feeds.command("status")
+def feeds_status(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Show what the catalogue holds and how old it is."""
+    from netvigil.cli.feeds import run_feeds_status
+
+    run_feeds_status(data_dir, as_json=as_json)
+
+
+@app.command()
+def match(
+    cpes: Annotated[
+        list[str], typer.Argument(metavar="CPE...", help="CPE names; together one host's inventory.")
+    ],
+    *,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Name the CVEs of products given as CPEs, with the reason for each."""
+    from netvigil.cli.match import run_match
+
+    run_match(cpes, data_dir, as_json=as_json)
+
+
+@app.command()
+def scan(
+    cidrs: Annotated[list[str], typer.Argument(metavar="CIDR...", help="Networks /22 to /32, or addresses.")],
+    vantage: Annotated[
+        str, typer.Option("--vantage", help="From where: local, netns:NAME or vrf:DEVICE.")
+    ] = "local",
+    *,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Scan private networks once, without a schedule, and print what was found."""
+    from netvigil.cli.scan import run_scan
+
+    run_scan(cidrs, vantage, data_dir, as_json=as_json)
+
+
+@app.command()
+def lab() -> None:
+    """Serve about twelve emulated devices on loopback addresses until Ctrl-C, to try scans on."""
+    from netvigil.cli.lab import run_lab
+
+    run_lab()
+
+
+@app.command()
+def quickstart(
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    *,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="End after the report instead of serving on.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Start everything, scan the built-in lab through the API, show the findings, and keep serving."""
+    from netvigil.cli.quickstart import run_quickstart
+
+    run_quickstart(host, port, data_dir, leave=leave)
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Check what this machine needs for scanning, and say what to do about what is missing."""
+    from netvigil.cli.doctor import run_doctor
+
+    run_doctor(data_dir, as_json=as_json)
+
+
+def main() -> None:
+    """The entry point `netvigil`."""
+    try:
+        app()
+    except BrokenPipeError:
+        # `netvigil match … | head`: the reader has enough, and Python must not complain at its exit
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,200 @@
+"""`netvigil quickstart`: the whole path once, through the HTTP API, on the built-in lab."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from netvigil.access.scopes import ALL
+from netvigil.app import create_app
+from netvigil.app.server import bind, serve_until, stop_on_signals
+from netvigil.app.service import open_service, run_jobs
+from netvigil.cli.common import err, out, run, settings_from
+from netvigil.cli.lab import lab_table
+from netvigil.cli.serve import in_url
+from netvigil.cli.token import UNITS
+from netvigil.errors import EnvironmentFault, NetvigilError
+from netvigil.lab.service import Lab
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from netvigil.app.service import Service
+
+ORGANISATION = "quickstart"
+SITE_ID = UUID("6c616200-0000-4000-8000-000000000001")
+DESCRIPTION = "Built-in lab"
+PATIENCE_SECONDS = 600
+FINAL = {"completed", "failed", "stopped"}
+
+
+def run_quickstart(host: str, port: int, data_dir: Path | None, *, leave: bool) -> None:
+    """Serve, scan the lab, show what was found; then serve on until Ctrl-C unless `leave`."""
+
+    async def work() -> None:
+        settings = settings_from(data_dir, quiet=True)
+        stop = stop_on_signals()
+        listener = _bind_somewhere(host, port)
+        base = f"http://{in_url(host)}:{listener.getsockname()[1]}"
+        with listener:
+            err.print(f"Starting the service on {base}, with its data in {settings.data_dir} ...")
+            async with open_service(settings, "netvigil quickstart") as service, run_jobs(service):
+                server = asyncio.create_task(serve_until(create_app(service), listener, stop))
+                try:
+                    await _until(stop, _show(service, base, leave=leave))
+                    if leave:
+                        stop.set()
+                    await server
+                finally:
+                    stop.set()
+                    await asyncio.gather(server, return_exceptions=True)
+
+    run(work)
+
+
+async def _show(service: Service, base: str, *, leave: bool) -> None:
+    token = service.authority.issue(
+        organisation=ORGANISATION, scopes=[ALL], subject="quickstart", ttl=7 * UNITS["d"]
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        Lab.start() as lab,
+        httpx.AsyncClient(base_url=base, headers=headers, timeout=30, trust_env=False) as api,
+    ):
+        truth = lab.truth()
+        err.print(lab_table(truth))
+        schedule = await _schedule(api, str(truth["subnet"]))
+        scan_id = (await _call(api, "POST", f"/scans/cve/scheduled/{schedule}/invoke"))["scan_id"]
+        await _watch(api, schedule)
+        report = await _call(api, "GET", f"/scans/cve/{scan_id}")
+        content = await _call(api, "GET", report["json_url"])
+        _print_report(report, content)
+        _print_addresses(base, token, schedule, report)
+        if not leave:
+            err.print("The service and the lab go on. Ctrl-C ends both.")
+            await asyncio.Event().wait()
+
+
+async def _schedule(api: httpx.AsyncClient, subnet: str) -> str:
+    """The quickstart's schedule, made on the first run and used again on later ones."""
+    site = {"id": str(SITE_ID), "name": DESCRIPTION, "networks": [subnet]}
+    known = {one["id"] for one in await _call(api, "GET", "/sites")}
+    method, path = ("PUT", f"/sites/{SITE_ID}") if str(SITE_ID) in known else ("POST", "/sites")
+    await _call(api, method, path, site)
+    for schedule in await _call(api, "GET", "/scans/cve/scheduled"):
+        if schedule["description"] == DESCRIPTION:
+            return str(schedule["id"])
+    wanted = {
+        "description": DESCRIPTION,
+        "day_of_week": 1,
+        "time_of_day": "02:00",
+        "every_n_weeks": 2,
+        "timezone": "UTC",
+        "min_cvss": 4,
+        "warning_threshold": 7,
+        "notification_group": "quickstart",
+        "sites": [{"id": str(SITE_ID), "subnet": subnet}],
+    }
+    return str((await _call(api, "POST", "/scans/cve/scheduled", wanted))["id"])
+
+
+async def _watch(api: httpx.AsyncClient, schedule: str) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("The scan waits for a worker.", total=100)
+        for _ in range(PATIENCE_SECONDS * 4):
+            status = await _call(api, "GET", f"/scans/cve/{schedule}/status")
+            bar.update(task, description=status["message"], completed=status["percentage_done"])
+            if status["status"] in FINAL:
+                return
+            await asyncio.sleep(0.25)
+    raise EnvironmentFault("The scan did not end within ten minutes; see the log of the service.")
+
+
+def _print_report(report: dict[str, Any], content: dict[str, Any]) -> None:
+    table = Table(
+        "CVE",
+        "Score",
+        "Severity",
+        "Address",
+        "Port",
+        "Confidence",
+        "Seen",
+        "Affected",
+        title="Findings",
+        title_justify="left",
+    )
+    for one in content["findings"]:
+        port = str(one["service"]["port"]) if one["service"] else "-"
+        table.add_row(
+            one["cve_id"],
+            f"{one['score']:.1f}",
+            one["severity"],
+            one["host"]["ip_address"],
+            port,
+            one["confidence"],
+            one["evidence"]["seen"],
+            one["evidence"]["range"],
+        )
+    out.print(table)
+    out.print(
+        f"Scan {report['scan_id']}: {report['state']} in {report['runtime']}. {report['hosts_scanned']} hosts, "
+        f"{report['open_ports']} open ports, {report['cve_count']} findings of {report['unique_cves']} CVEs, "
+        f"{report['warning_count']} at or above the warning threshold."
+    )
+    for warning in content["warnings"]:
+        out.print(f"Note: {warning}")
+
+
+def _print_addresses(base: str, token: str, schedule: str, report: dict[str, Any]) -> None:
+    out.print()
+    out.print(f"Service and API:   {base}/docs", soft_wrap=True)
+    out.print(f"Full report:       {report['json_url']}", soft_wrap=True)
+    out.print(f"Scan log:          {report['log_url']}", soft_wrap=True)
+    out.print(f"Token (7 days):    {token}", soft_wrap=True)
+    out.print(
+        f'Try:               curl -H "Authorization: Bearer $TOKEN" {base}/scans/cve/scheduled/{schedule}',
+        soft_wrap=True,
+    )
+
+
+async def _call(api: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    answer = await api.request(method, path, json=body)
+    if answer.is_error:
+        raise EnvironmentFault(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
+    return answer.json()
+
+
+def _bind_somewhere(host: str, port: int) -> socket.socket:
+    """The wanted port, or a free one when something else has it: a first try must not fail over that."""
+    try:
+        return bind(host, port)
+    except NetvigilError as error:
+        err.print(f"{error} Taking a free port instead.")
+        return bind(host, 0)
+
+
+async def _until(stop: asyncio.Event, work: Any) -> None:
+    """Run the work, but no longer than until `stop`."""
+    running = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        return
+    await running

@@ -1,0 +1,1 @@
+"""Findings: which CVEs were found on which hosts, and the proof."""

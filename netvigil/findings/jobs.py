@@ -1,0 +1,35 @@
+"""The job between the last site of a scan and its report: matching."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from procrastinate import JobContext, RetryStrategy
+
+from netvigil.findings.service import reconcile
+from netvigil.jobs import enqueue, is_last_try, services_of, tasks
+from netvigil.scans.service import FREEZE_JOB, RECONCILE_JOB, fail_scan, lock_scan, record_event
+from netvigil.scans.states import ScanState
+
+log = structlog.get_logger(__name__)
+RETRY = RetryStrategy(max_attempts=3, exponential_wait=2)
+
+
+@tasks.task(name=RECONCILE_JOB, pass_context=True, retry=RETRY)
+async def reconcile_scan(context: JobContext, scan_id: str) -> None:
+    """Match what a scan saw and hand on to the report, in one transaction."""
+    database = services_of(context).database
+    try:
+        async with database.transaction() as session:
+            scan = await lock_scan(session, UUID(scan_id))
+            if scan.state != ScanState.PROCESSING:
+                return
+            number = await reconcile(session, scan)
+            record_event(session, scan.id, "matched", f"{number} match(es) in the catalogue.")
+            scan.job_id = await enqueue(session, FREEZE_JOB, scan_id=scan_id)
+    except Exception:
+        if is_last_try(context, RETRY):
+            async with database.transaction() as session:
+                await fail_scan(session, UUID(scan_id), "Matching failed; the service's log says why.")
+        raise

@@ -1,0 +1,43 @@
+"""Findings: a CVE on a product of a host, with the proof."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from netvigil.db.base import Base
+
+
+class Finding(Base):
+    """One CVE on one host in one scan; `evidence` names every service that shows it.
+
+    All of a scan's findings are stored, whatever their score: the schedule's thresholds decide what a
+    report shows.
+    """
+
+    __tablename__ = "finding"
+    __table_args__ = (
+        UniqueConstraint("host_id", "cve_id"),
+        Index("ix_finding_scan", "scan_id"),
+        Index("ix_finding_cve", "organisation_id", "cve_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    organisation_id: Mapped[UUID]
+    scan_id: Mapped[UUID] = mapped_column(ForeignKey("scan.id", ondelete="CASCADE"))
+    host_id: Mapped[UUID] = mapped_column(ForeignKey("host.id", ondelete="CASCADE"))
+    service_id: Mapped[UUID | None] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"))
+    cve_id: Mapped[str]
+    score: Mapped[float]
+    severity: Mapped[str]
+    vector: Mapped[str | None]
+    cvss_version: Mapped[str | None]
+    confidence: Mapped[str]
+    kev: Mapped[bool]
+    cpe: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

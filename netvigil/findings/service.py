@@ -1,0 +1,123 @@
+"""Findings of a scan: identify what was observed, match it with the catalogue, store the proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from netvigil.catalogue.queries import catalogue_state, get_cves
+from netvigil.catalogue.service import match_inventories
+from netvigil.findings.models import Finding
+from netvigil.inventory.models import Host
+from netvigil.matching.identify import identify
+from netvigil.matching.wording import describe_range
+from netvigil.probing.observations import HostObservation, Method, Protocol, ServiceObservation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from netvigil.catalogue.records import CveRecord
+    from netvigil.catalogue.service import CveMatch
+    from netvigil.matching.products import Product
+    from netvigil.scans.models import Scan
+
+HOSTS_AT_ONCE = 256  # bounds the memory of a large scan
+
+
+async def reconcile(session: AsyncSession, scan: Scan) -> int:
+    """Compute the findings of a scan anew from its observations; returns how many.
+
+    Done twice it gives the same: what an interrupted turn left behind is replaced in this transaction.
+    """
+    await session.execute(delete(Finding).where(Finding.scan_id == scan.id))
+    hosts = list(await session.scalars(select(Host).where(Host.scan_id == scan.id).order_by(Host.address)))
+    number = 0
+    for start in range(0, len(hosts), HOSTS_AT_ONCE):
+        some = hosts[start : start + HOSTS_AT_ONCE]
+        inventories = [identify(observation_of(host)) for host in some]
+        matches = await match_inventories(session, inventories)
+        records = await get_cves(session, {one.cve.cve_id for found in matches for one in found})
+        for host, products, found in zip(some, inventories, matches, strict=True):
+            session.add_all(_finding(host, one, products, records.get(one.cve.cve_id)) for one in found)
+            number += len(found)
+        await session.flush()
+    scan.catalogue_version = (await catalogue_state(session)).version
+    return number
+
+
+def observation_of(host: Host) -> HostObservation:
+    """The stored host as the value that was observed."""
+    return HostObservation(
+        address=host.address,
+        observed_at=host.observed_at,
+        reason=host.reason,
+        mac=host.mac,
+        manufacturer=host.manufacturer,
+        hostname=host.hostname,
+        os_name=host.os_name,
+        services=tuple(
+            ServiceObservation(
+                port=service.port,
+                protocol=Protocol(service.protocol),
+                method=Method(service.method),
+                name=service.name,
+                product=service.product,
+                version=service.version,
+                extra_info=service.extra_info,
+                os_type=service.os_type,
+                device_type=service.device_type,
+                hostname=service.hostname,
+                tunnel=service.tunnel,
+                cpes=tuple(service.cpes),
+                banner=service.banner,
+            )
+            for service in host.services
+        ),
+    )
+
+
+def evidence_of(found: CveMatch, products: Sequence[Product]) -> dict[str, Any]:
+    """Why a CVE is a finding: what was seen and on which services, the range it is in, and the reasons."""
+    match = found.match
+    same = [product for product in products if product.cpe == match.product.cpe and product.port is not None]
+    return {
+        "seen": match.product.evidence,
+        "product": str(match.product.cpe),
+        "criterion": str(match.criterion.criteria),
+        "range": describe_range(match.criterion),
+        "reasons": list(match.reasons),
+        "fixed_in": match.criterion.end_excluding,
+        "services": [{"port": p.port, "protocol": p.protocol, "seen": p.evidence} for p in same],
+    }
+
+
+def _finding(host: Host, found: CveMatch, products: Sequence[Product], record: CveRecord | None) -> Finding:
+    product: Product = found.match.product
+    return Finding(
+        organisation_id=host.organisation_id,
+        scan_id=host.scan_id,
+        host_id=host.id,
+        service_id=_service_id(host, product),
+        cve_id=found.cve.cve_id,
+        score=found.cve.score or 0.0,
+        severity=found.cve.severity or "NONE",
+        vector=found.cve.vector,
+        cvss_version=found.cve.cvss_version,
+        confidence=found.match.confidence,
+        kev=record is not None and record.known_exploited is not None,
+        cpe=str(product.cpe),
+        evidence=evidence_of(found, products),
+    )
+
+
+def _service_id(host: Host, product: Product) -> UUID | None:
+    services: Sequence[Any] = host.services
+    for service in services:
+        if service.port == product.port and service.protocol == (product.protocol or "tcp"):
+            found: UUID = service.id
+            return found
+    return None

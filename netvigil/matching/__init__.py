@@ -1,0 +1,1 @@
+"""Matching: which CVEs a host's products really have; pure, so every answer can be repeated."""

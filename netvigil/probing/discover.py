@@ -1,0 +1,167 @@
+"""Which addresses are alive: by ARP on the own segment, by echo and a few TCP ports beyond, by connections without rights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netvigil.errors import SiteOffline
+from netvigil.probing.connect import Connector, Outcome
+from netvigil.probing.nmap_xml import HostSeen, TaskProgress
+from netvigil.probing.observations import HostObservation
+from netvigil.probing.privileges import Privileges
+from netvigil.probing.progress import Stage
+from netvigil.probing.vantage import VantageKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from netvigil.probing.context import ProbeContext
+    from netvigil.probing.nmap_xml import NmapEvent
+    from netvigil.probing.reach import ReachableNetwork
+
+Hosts = dict[IPv4Address, HostObservation]
+
+# Measured on a /24: 1.8 s with every host found. nmap ARPs by itself on the own segment.
+_ON_LINK = ("-sn", "-T4", "--min-parallelism", "256", "--min-hostgroup", "256")
+# Through a router echo alone misses what drops it: 24 of 24 hosts in 6.2 s instead of 22.
+_BEYOND = (
+    "-sn", "-T4", "-PE", "-PS22,80,135,443,445,3389,8291", "-PA80,443",
+    "--min-rate", "300", "--max-retries", "2",
+)  # fmt: skip
+_PING_PORTS = (80, 443, 22, 445, 135, 53, 8291, 3389)
+_ARP_TABLE = Path("/proc/net/arp")
+_ARP_COMPLETE = 0x2
+_ARP_COLUMNS = 4
+
+
+async def discover(
+    network: ReachableNetwork, addresses: Sequence[IPv4Address], context: ProbeContext
+) -> Hosts:
+    """The live addresses among these of one network, without services.
+
+    On loopback every address answers, so all of them are candidates and the sweep decides.
+    Raises SiteOffline when nothing answers and the gateway is silent too, or may not be asked.
+    """
+    if not addresses:
+        return {}
+    if network.loopback:
+        now = datetime.now(UTC)
+        return {address: HostObservation(address, now, "loopback") for address in addresses}
+    hosts = await _ask(network, addresses, context)
+    interface = network.interface
+    own = interface.address.ip if interface is not None else None
+    if interface is not None and own in hosts:
+        hosts[own] = replace(hosts[own], mac=hosts[own].mac or interface.mac)
+    others = [address for address in addresses if address != own]
+    if others and not any(address != own for address in hosts) and not network.proven:
+        await _require_gateway(network, addresses, context)
+    return hosts
+
+
+async def _require_gateway(
+    network: ReachableNetwork, addresses: Collection[IPv4Address], context: ProbeContext
+) -> None:
+    """An empty network and a dead one look the same but for the gateway."""
+    gateway = network.gateway
+    interface = network.interface
+    asked = gateway in addresses
+    if interface is not None and gateway == interface.address.ip:
+        return  # we are the gateway: empty it is
+    if not asked and network.may_ask_gateway and await _ask(network, [gateway], context):
+        return
+    count = len(addresses)
+    tried = "ARP" if network.on_link else "echo and the usual TCP ports"
+    if context.privileges is Privileges.NONE:
+        tried = "TCP connections"
+    raise SiteOffline(
+        f"Nothing answers in {network.network}: {count} address{'es' if count != 1 else ''} "
+        f"and the gateway {gateway} are silent ({tried} tried from {context.sockets.vantage})."
+    )
+
+
+async def _ask(network: ReachableNetwork, addresses: Sequence[IPv4Address], context: ProbeContext) -> Hosts:
+    if context.privileges is Privileges.RAW:
+        return await _ask_with_nmap(network, addresses, context)
+    return await _ask_by_connecting(network, addresses, context)
+
+
+async def _ask_with_nmap(
+    network: ReachableNetwork, addresses: Sequence[IPv4Address], context: ProbeContext
+) -> Hosts:
+    hosts: Hosts = {}
+    known = context.progress.hosts_total
+
+    async def note(event: NmapEvent) -> None:
+        if isinstance(event, HostSeen):
+            hosts[event.host.address] = event.host
+            await context.report(Stage.DISCOVER, 0, hosts_total=known + len(hosts))
+        elif isinstance(event, TaskProgress):
+            await context.report(Stage.DISCOVER, event.percent / 100)
+
+    arguments = [*(_ON_LINK if network.on_link else _BEYOND), *_rate(context), "-v", "--stats-every", "1s"]
+    outcome = await context.nmap(arguments, addresses, note, context.limits.discover_budget)
+    if outcome.timed_out:
+        context.limit(f"Looking for hosts in {network.network} was cut off after its time budget.")
+    return hosts
+
+
+def _rate(context: ProbeContext) -> tuple[str, str]:
+    return ("--max-rate", str(context.limits.packets_per_second))
+
+
+async def _ask_by_connecting(
+    network: ReachableNetwork, addresses: Sequence[IPv4Address], context: ProbeContext
+) -> Hosts:
+    """Without raw packets: whoever accepts or refuses a connection lives, and so does who answered the kernel's ARP."""
+    proofs: dict[IPv4Address, str] = {}
+    known = context.progress.hosts_total
+    before = read_arp_table() if _sees_arp(network, context) else {}
+
+    def note(address: IPv4Address, _port: int, outcome: Outcome) -> None:
+        if outcome in {Outcome.OPEN, Outcome.CLOSED}:
+            proofs.setdefault(address, "syn-ack" if outcome is Outcome.OPEN else "conn-refused")
+
+    limits = context.limits
+    connector = Connector(
+        context.sockets, note, limits.connect_timeout, limits.connects_at_once, limits.packets_per_second
+    )
+    # As many addresses as there are sockets for all their ports: the dead ones are waited for together.
+    size = max(1, limits.connects_at_once // len(_PING_PORTS))
+    for start in range(0, len(addresses), size):
+        some = addresses[start : start + size]
+        await connector.run(
+            (address, port) for port in _PING_PORTS for address in some if address not in proofs
+        )
+        share = (start + len(some)) / len(addresses)
+        await context.report(Stage.DISCOVER, share, hosts_total=known + len(proofs))
+    after = read_arp_table() if _sees_arp(network, context) else {}
+    for address in addresses:
+        if address in after and address not in before:
+            proofs.setdefault(address, "arp-response")
+    now = datetime.now(UTC)
+    return {
+        address: HostObservation(address, now, proofs[address], mac=after.get(address))
+        for address in addresses
+        if address in proofs
+    }
+
+
+def _sees_arp(network: ReachableNetwork, context: ProbeContext) -> bool:
+    return network.on_link and context.sockets.vantage.kind is not VantageKind.NETNS
+
+
+def read_arp_table(path: Path = _ARP_TABLE) -> dict[IPv4Address, str]:
+    """MACs the kernel has resolved (proc(5)), upper case; readable for everyone, and only of our own namespace."""
+    try:
+        rows = [line.split() for line in path.read_text().splitlines()[1:]]
+    except OSError:
+        return {}
+    return {
+        IPv4Address(row[0]): row[3].upper()
+        for row in rows
+        if len(row) >= _ARP_COLUMNS and int(row[2], 16) & _ARP_COMPLETE and row[3] != "00:00:00:00:00:00"
+    }

@@ -1,0 +1,1 @@
+"""Reports: what an ended scan says, its content and its links."""

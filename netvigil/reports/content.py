@@ -1,0 +1,184 @@
+"""The full report of an ended scan: built once from what was stored, then frozen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import zstandard
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from netvigil.access.wire import utc_text
+from netvigil.catalogue.queries import catalogue_state, get_cves
+from netvigil.findings.instances import build_instance, host_identity
+from netvigil.findings.models import Finding
+from netvigil.inventory.models import Host
+from netvigil.reports.models import Report
+from netvigil.reports.numbers import count
+from netvigil.scans.models import Scan, ScanEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from netvigil.catalogue.queries import CatalogueState
+    from netvigil.reports.schemas import Numbers
+    from netvigil.scans.models import SiteScan
+
+SCHEMA = "netvigil.report/1"
+STALE_AFTER_DAYS = 7
+
+
+async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
+    """Build the report of a scan that is being processed and store it; returns its numbers."""
+    hosts = list(
+        await session.scalars(
+            select(Host).where(Host.scan_id == scan.id).order_by(Host.site_id, Host.address)
+        )
+    )
+    findings = list(
+        await session.scalars(
+            select(Finding).where(Finding.scan_id == scan.id).order_by(Finding.score.desc(), Finding.cve_id)
+        )
+    )
+    catalogue = await catalogue_state(session)
+    numbers = await count(session, scan, hosts, findings)
+    document = {
+        "schema": SCHEMA,
+        "generated_at": utc_text(datetime.now(UTC)),
+        "scan": _scan(scan, numbers),
+        "catalogue": _catalogue(catalogue),
+        "warnings": _warnings(scan, catalogue),
+        "sites": [_site(site_scan) for site_scan in scan.sites],
+        "hosts": [_host(host, findings, scan.min_cvss) for host in hosts],
+        "findings": await _findings(session, scan, hosts, findings),
+    }
+    content = zstandard.compress(orjson.dumps(document), 9)
+    statement = insert(Report).values(scan_id=scan.id, content=content)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=[Report.scan_id], set_={"content": content})
+    )
+    return numbers
+
+
+async def find_report(session: AsyncSession, scan_id: UUID) -> bytes | None:
+    """The frozen report as JSON text, None when the scan has none."""
+    content = await session.scalar(select(Report.content).where(Report.scan_id == scan_id))
+    return zstandard.decompress(content) if content is not None else None
+
+
+async def list_events(session: AsyncSession, scan_id: UUID) -> Sequence[ScanEvent]:
+    """The scan's log, oldest first."""
+    query = select(ScanEvent).where(ScanEvent.scan_id == scan_id).order_by(ScanEvent.id)
+    return (await session.scalars(query)).all()
+
+
+def _scan(scan: Scan, numbers: Numbers) -> dict[str, Any]:
+    return {
+        "id": str(scan.id),
+        "scan_id": scan.human_id,
+        "scan_schedule_id": str(scan.schedule_id) if scan.schedule_id else None,
+        "description": scan.description,
+        "trigger": scan.trigger,
+        "started_at": utc_text(scan.started_at),
+        "stopped": scan.stop_requested_at is not None,
+        "min_cvss": scan.min_cvss,
+        "warning_threshold": scan.warning_threshold,
+        **numbers.model_dump(),
+    }
+
+
+def _catalogue(catalogue: CatalogueState) -> dict[str, Any]:
+    return {
+        "version": catalogue.version,
+        "cves": catalogue.cves,
+        "data_date": utc_text(catalogue.data_date) if catalogue.data_date else None,
+        "imported_at": utc_text(catalogue.imported_at) if catalogue.imported_at else None,
+        "starter_only": catalogue.starter_only,
+        "sources": [source.source for source in catalogue.sources],
+    }
+
+
+def _warnings(scan: Scan, catalogue: CatalogueState) -> list[str]:
+    """What a reader must know before trusting the numbers."""
+    said: list[str] = []
+    if catalogue.starter_only:
+        said.append(
+            f"Only the starter catalogue of {catalogue.cves} CVEs is loaded: most vulnerabilities cannot be found "
+            "with it. Import the NVD feeds with 'netvigil feeds import'."
+        )
+    elif (
+        catalogue.imported_at and (age := (datetime.now(UTC) - catalogue.imported_at).days) > STALE_AFTER_DAYS
+    ):
+        said.append(f"The vulnerability data was last imported {age} days ago; newer CVEs are not in it.")
+    if scan.stop_requested_at is not None:
+        said.append("The scan was stopped: hosts and findings are those seen until then.")
+    for site_scan in scan.sites:
+        if site_scan.error:
+            said.append(f"{site_scan.site_name}: {site_scan.error}")
+        said.extend(f"{site_scan.site_name}: {limitation}" for limitation in site_scan.limitations)
+    return said
+
+
+def _site(site_scan: SiteScan) -> dict[str, Any]:
+    return {
+        "id": str(site_scan.site_id),
+        "name": site_scan.site_name,
+        "subnets": [str(network) for network in site_scan.targets],
+        "vantage": site_scan.vantage,
+        "state": site_scan.state,
+        "error": site_scan.error,
+        "limitations": site_scan.limitations,
+        "started_at": utc_text(site_scan.started_at) if site_scan.started_at else None,
+        "finished_at": utc_text(site_scan.finished_at) if site_scan.finished_at else None,
+        "hosts": site_scan.hosts_done,
+    }
+
+
+def _host(host: Host, findings: Sequence[Finding], min_cvss: float) -> dict[str, Any]:
+    here = [finding for finding in findings if finding.host_id == host.id and finding.score >= min_cvss]
+    return {
+        **host_identity(host),
+        "os": host.os_name,
+        "alive_because": host.reason,
+        "observed_at": utc_text(host.observed_at),
+        "cve_count": len(here),
+        "highest_score": max((finding.score for finding in here), default=0),
+        "services": [
+            {
+                "port": service.port,
+                "protocol": service.protocol,
+                "name": service.name,
+                "product": service.product,
+                "version": service.version,
+                "extra_info": service.extra_info,
+                "tunnel": service.tunnel,
+                "cpes": service.cpes,
+                "banner": service.banner,
+                "seen_by": service.method,
+            }
+            for service in host.services
+        ],
+    }
+
+
+async def _findings(
+    session: AsyncSession, scan: Scan, hosts: Sequence[Host], findings: Sequence[Finding]
+) -> list[dict[str, Any]]:
+    shown = [finding for finding in findings if finding.score >= scan.min_cvss]
+    records = await get_cves(session, {finding.cve_id for finding in shown})
+    by_host = {host.id: host for host in hosts}
+    services = {service.id: service for host in hosts for service in host.services}
+    return [
+        build_instance(
+            finding,
+            by_host[finding.host_id],
+            services.get(finding.service_id) if finding.service_id else None,
+            records.get(finding.cve_id),
+        )
+        for finding in shown
+    ]

@@ -1,0 +1,1 @@
+"""Scans: runs, their states and their way through the job queue."""

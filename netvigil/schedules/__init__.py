@@ -1,0 +1,1 @@
+"""Schedules: when what is scanned."""

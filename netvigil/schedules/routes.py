@@ -1,0 +1,198 @@
+"""`/scans/cve/scheduled`: operations 1 to 5 of the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from netvigil.access.edge import (
+    Caller,
+    Paging,
+    Session,
+    base_url,
+    describes,
+    json_body,
+    link_next,
+    read_json_object,
+    requires,
+)
+from netvigil.access.scopes import Scope
+from netvigil.access.validation import path_id, validated
+from netvigil.access.wire import answers
+from netvigil.schedules import models, service
+from netvigil.schedules.activity import Activity
+from netvigil.schedules.schemas import EXAMPLE, ScanSchedule, ScanScheduleSite, ScanScheduleWrite
+from netvigil.schedules.service import ScheduleValues
+
+router = APIRouter(prefix="/scans/cve/scheduled", tags=["Scan Schedules"])
+CanView = Annotated[Caller, requires(Scope.CVE_VIEW)]
+CanCreate = Annotated[Caller, requires(Scope.CVE_CREATE)]
+CanUpdate = Annotated[Caller, requires(Scope.CVE_UPDATE)]
+CanDelete = Annotated[Caller, requires(Scope.CVE_DELETE)]
+Body = Annotated[ScanScheduleWrite, json_body(ScanScheduleWrite)]
+log = structlog.get_logger(__name__)
+
+
+def _shown(schedule: models.ScanSchedule, activity: Activity) -> ScanSchedule:
+    last = schedule.last_run_at
+    return ScanSchedule(
+        **_written(schedule).model_dump(exclude={"sites"}),
+        id=schedule.id,
+        next_scan_at=service.local_time(schedule, schedule.next_scan_at),
+        running=activity.running,
+        sites=[ScanScheduleSite(id=s.site_id, subnet=str(s.subnet)) for s in schedule.sites],
+        created_at=schedule.created_at,
+        updated_at=schedule.updated_at,
+        status=activity.status,
+        last_run_at=service.local_time(schedule, last) if last else None,
+        latest_scan=activity.latest_scan,
+        warnings=_warnings(schedule),
+    )
+
+
+def _warnings(schedule: models.ScanSchedule) -> list[str]:
+    # no notification groups exist before the service can send anything
+    return [f"No notification group is called '{schedule.notification_group}': nobody is notified."]
+
+
+def _written(schedule: models.ScanSchedule) -> ScanScheduleWrite:
+    """The schedule as a client would send it; the base that a PATCH changes."""
+    return ScanScheduleWrite.model_construct(
+        description=schedule.description,
+        day_of_week=schedule.day_of_week,
+        time_of_day=schedule.time_of_day.isoformat("minutes"),
+        every_n_weeks=schedule.every_n_weeks,
+        timezone=schedule.timezone,
+        min_cvss=schedule.min_cvss,
+        warning_threshold=schedule.warning_threshold,
+        sites=[{"id": s.site_id, "subnet": str(s.subnet)} for s in schedule.sites],
+        notification_group=schedule.notification_group,
+        ignore_offline_sites=schedule.ignore_offline_sites,
+        notify=schedule.notify,
+    )
+
+
+def _values(body: ScanScheduleWrite) -> ScheduleValues:
+    sites = [(site.id, IPv4Network(site.subnet)) for site in body.sites]
+    return ScheduleValues(**body.model_dump(exclude={"sites"}), sites=sites)
+
+
+async def _activity(
+    request: Request, session: Session, schedules: list[models.ScanSchedule]
+) -> list[Activity]:
+    known = await request.app.state.schedule_activity(session, [s.id for s in schedules], base_url(request))
+    return [known.get(schedule.id, Activity()) for schedule in schedules]
+
+
+async def _one(request: Request, session: Session, schedule: models.ScanSchedule) -> ScanSchedule:
+    return _shown(schedule, (await _activity(request, session, [schedule]))[0])
+
+
+@router.get("", summary="List Scan Schedules", response_model=list[ScanSchedule], responses=answers(422))
+async def list_schedules(
+    request: Request, response: Response, session: Session, caller: CanView, page: Paging
+) -> list[ScanSchedule]:
+    """Every schedule of the organisation, newest first."""
+    rows = await service.list_schedules(session, caller.organisation_id, limit=page.limit, before=page.before)
+    rows = link_next(request, response, page, rows)
+    activity = await _activity(request, session, rows)
+    return [_shown(row, seen) for row, seen in zip(rows, activity, strict=True)]
+
+
+@router.post(
+    "",
+    summary="Create Scan Schedule",
+    operation_id="createScanSchedule",
+    status_code=201,
+    response_model=ScanSchedule,
+    responses=answers(400, 413, 422),
+    openapi_extra=describes(ScanScheduleWrite, EXAMPLE),
+)
+async def create_schedule(request: Request, session: Session, caller: CanCreate, body: Body) -> ScanSchedule:
+    """Create a recurring CVE scan schedule and plan its first run."""
+    schedule = await service.create_schedule(
+        session,
+        caller.organisation_id,
+        _values(body),
+        registration=request.app.state.settings.site_registration,
+        now=datetime.now(UTC),
+    )
+    log.info("schedule created", schedule_id=str(schedule.id), warnings=_warnings(schedule))
+    return _shown(schedule, Activity())
+
+
+@router.get(
+    "/{scanScheduleId}", summary="Retrieve Scan Schedule", response_model=ScanSchedule, responses=answers(404)
+)
+async def get_schedule(
+    request: Request, session: Session, caller: CanView, scanScheduleId: str
+) -> ScanSchedule:
+    """One schedule."""
+    wanted = path_id(scanScheduleId, "scan schedule")
+    return await _one(request, session, await service.get_schedule(session, caller.organisation_id, wanted))
+
+
+async def _update(
+    request: Request, session: Session, schedule: models.ScanSchedule, body: ScanScheduleWrite
+) -> ScanSchedule:
+    await service.update_schedule(
+        session,
+        schedule,
+        _values(body),
+        registration=request.app.state.settings.site_registration,
+        now=datetime.now(UTC),
+    )
+    return await _one(request, session, schedule)
+
+
+@router.put(
+    "/{scanScheduleId}",
+    summary="Replace Scan Schedule",
+    response_model=ScanSchedule,
+    responses=answers(400, 404, 413, 422),
+    openapi_extra=describes(ScanScheduleWrite, EXAMPLE),
+)
+async def replace_schedule(
+    request: Request,
+    session: Session,
+    caller: CanUpdate,
+    scanScheduleId: str,
+    body: Body,
+) -> ScanSchedule:
+    """Replace the whole schedule; a changed timing plans the next run anew."""
+    wanted = path_id(scanScheduleId, "scan schedule")
+    schedule = await service.get_schedule(session, caller.organisation_id, wanted, lock=True)
+    return await _update(request, session, schedule, body)
+
+
+@router.patch(
+    "/{scanScheduleId}",
+    summary="Update Scan Schedule",
+    response_model=ScanSchedule,
+    responses=answers(400, 404, 413, 422),
+    openapi_extra=describes(ScanScheduleWrite, {"description": "A new name"}),
+)
+async def change_schedule(
+    request: Request, session: Session, caller: CanUpdate, scanScheduleId: str
+) -> ScanSchedule:
+    """Change the fields given and keep the others."""
+    wanted = path_id(scanScheduleId, "scan schedule")
+    schedule = await service.get_schedule(session, caller.organisation_id, wanted, lock=True)
+    now = _written(schedule).model_dump(warnings=False)
+    body = validated(ScanScheduleWrite, {**now, **await read_json_object(request)})
+    return await _update(request, session, schedule, body)
+
+
+@router.delete(
+    "/{scanScheduleId}", summary="Delete Scan Schedule", status_code=204, responses=answers(404, 409)
+)
+async def delete_schedule(request: Request, session: Session, caller: CanDelete, scanScheduleId: str) -> None:
+    """Delete the schedule; its past reports stay."""
+    wanted = path_id(scanScheduleId, "scan schedule")
+    schedule = await service.get_schedule(session, caller.organisation_id, wanted, lock=True)
+    activity = (await _activity(request, session, [schedule]))[0]
+    await service.delete_schedule(session, schedule, running=activity.running)

@@ -1,0 +1,152 @@
+"""Scan schedules on the wire: the published page to the letter, and the fields the service adds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.types import Strict
+from pydantic_core import PydanticCustomError
+
+from netvigil.access.validation import Id, Text, domain_check
+from netvigil.access.wire import UtcTime, WallTime
+from netvigil.schedules.recurrence import is_timezone, parse_time_of_day
+from netvigil.sites.scope import overlaps, parse_subnet
+
+SITES_MAX = 500
+EXAMPLE = {
+    "description": "Weekly Scan for Main Office",
+    "day_of_week": 1,
+    "time_of_day": "02:00",
+    "every_n_weeks": 2,
+    "timezone": "America/New_York",
+    "min_cvss": 4,
+    "warning_threshold": 7,
+    "ignore_offline_sites": False,
+    "notification_group": "security-alerts",
+    "sites": [{"id": "9c3c1392-7f36-4240-85f2-273573c0384a", "subnet": "192.168.1.0/24"}],
+}
+
+
+def _timezone(name: str) -> str:
+    if not is_timezone(name):
+        raise PydanticCustomError(
+            "timezone_unknown",
+            "The timezone '{name}' is not an IANA name that this host knows.",
+            {"name": name[:64]},
+        )
+    return name
+
+
+Score = Annotated[float, Strict(), Field(ge=0, le=10)]
+Subnet = Annotated[Text, AfterValidator(domain_check(lambda text: str(parse_subnet(text))))]
+
+
+class ScanScheduleSiteInput(BaseModel):
+    """A site of a schedule and the subnet to be scanned there."""
+
+    id: Id = Field(description="The unique identifier of the site.")
+    subnet: Subnet = Field(
+        description="The IPv4 subnet to be scanned for this site, in CIDR notation, between /22 and /32.",
+    )
+
+
+class ScanScheduleWrite(BaseModel):
+    """What a client sends to create or replace a schedule."""
+
+    description: Annotated[Text, StringConstraints(min_length=1, max_length=255)] = Field(
+        description="A human-readable name for the scan schedule."
+    )
+    day_of_week: Annotated[StrictInt, Field(ge=0, le=6)] = Field(
+        description="The day of the week to run the scan (0=Sunday, 1=Monday, ..., 6=Saturday)."
+    )
+    time_of_day: Annotated[
+        Text, AfterValidator(domain_check(lambda text: parse_time_of_day(text).isoformat("minutes")))
+    ] = Field(
+        description="The time of day to run the scan in 24-hour format (HH:mm).",
+        json_schema_extra={"pattern": "^([0-1]?[0-9]|2[0-3]):[0-5][0-9]$", "format": "time"},
+    )
+    every_n_weeks: Annotated[StrictInt, Field(ge=2, le=52)] = Field(
+        description="The frequency of the scan in weeks, from 2 to 52."
+    )
+    timezone: Annotated[Text, AfterValidator(_timezone)] = Field(
+        description="The IANA timezone database name."
+    )
+    min_cvss: Score = Field(
+        description="The minimum CVSS score to be included in reports; less than `warning_threshold`."
+    )
+    warning_threshold: Score = Field(
+        description="The CVSS score at which a vulnerability is a high-priority warning; greater than `min_cvss`."
+    )
+    sites: Annotated[list[ScanScheduleSiteInput], Field(min_length=1, max_length=SITES_MAX)] = Field(
+        description="A list of sites and their subnets to be scanned."
+    )
+    notification_group: Annotated[Text, StringConstraints(min_length=1, max_length=100)] = Field(
+        description="The identifier for a notification group to receive scan alerts."
+    )
+    ignore_offline_sites: StrictBool = Field(
+        default=False, description="If true, the scan will not fail if a site is offline."
+    )
+    notify: list[Any] | None = Field(
+        default=None, description="User ids of the older contract; kept and answered back."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ScanScheduleWrite:
+        if self.min_cvss >= self.warning_threshold:
+            raise PydanticCustomError(
+                "threshold_order",
+                "The '{field}' parameter must be less than 'warning_threshold'.",
+                {"field": "min_cvss"},
+            )
+        by_site: dict[Id, list[Any]] = {}
+        for site in self.sites:
+            by_site.setdefault(site.id, []).append(parse_subnet(site.subnet))
+        for site_id, subnets in by_site.items():
+            if pair := overlaps(subnets):
+                raise PydanticCustomError(
+                    "subnet_invalid",
+                    "The subnets {a} and {b} of the site '{site}' overlap.",
+                    {"a": str(pair[0]), "b": str(pair[1]), "site": str(site_id), "field": "sites"},
+                )
+        return self
+
+
+class ScanScheduleSite(BaseModel):
+    """A site of a schedule and its subnet."""
+
+    id: Id
+    subnet: str
+
+
+class ScanSchedule(BaseModel):
+    """A schedule as the service answers it."""
+
+    id: Id
+    description: str
+    day_of_week: int
+    time_of_day: str = Field(description="HH:MM")
+    every_n_weeks: int
+    timezone: str
+    min_cvss: float
+    warning_threshold: float
+    ignore_offline_sites: bool
+    next_scan_at: WallTime
+    running: bool
+    sites: list[ScanScheduleSite]
+    created_at: UtcTime
+    updated_at: UtcTime
+    status: str = Field(description="ready, starting, running, processing or stopping")
+    last_run_at: WallTime | None = Field(description="When a scan was last initiated; null before the first.")
+    notification_group: str
+    notify: list[Any] | None = Field(description="As sent by clients of the older contract.")
+    latest_scan: dict[str, Any] | None = Field(description="The last finished scan's report, or null.")
+    warnings: list[str] = Field(description="What about this schedule deserves a second look.")

@@ -1,0 +1,117 @@
+"""Settings: read once from the environment by the CLI and the app, then passed on, never looked up again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from netvigil.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "NETVIGIL_"
+
+
+class SiteRegistration(StrEnum):
+    """What happens when a schedule names a site id that nobody has registered."""
+
+    AUTO = "auto"  # registered on first use, with the subnet as its network
+    STRICT = "strict"  # refused with 422 site_unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set; each field is read from `NETVIGIL_<FIELD>` in upper case."""
+
+    data_dir: Path
+    """Keys, the embedded database, logs."""
+    database_url: str | None = None
+    """`postgresql://…` of an external server; None starts the embedded one."""
+    public_url: str | None = None
+    """Base URL in links that leave the service; None takes the request's own."""
+    site_registration: SiteRegistration = SiteRegistration.AUTO
+    missed_run_grace: float = 6 * 3600.0
+    """Seconds a missed run may be late and still be started."""
+    link_ttl: float = 24 * 3600.0
+    """Seconds a signed download link is good for."""
+    token_issuer: str = "netvigil"  # noqa: S105 - a name, no secret
+    token_audience: str = "netvigil"  # noqa: S105 - a name, no secret
+    max_body_bytes: int = 2 * 1024 * 1024
+    """Largest request body; a multi-IP request of 1,024 addresses is far below it."""
+    worker_concurrency: int = 8
+    """Site scans that one worker runs at a time."""
+    worker_dead_after: float = 8.0
+    """Seconds without a heartbeat after which a worker counts as dead."""
+    max_rate: int = 1500
+    """Packets or connections a second, at most, towards one site."""
+    log_json: bool = False
+    """Log lines as JSON instead of text."""
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where signing keys live."""
+        return self.data_dir / "keys"
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """The directory used when neither flag nor `NETVIGIL_DATA_DIR` names one."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/netvigil")
+    base = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "netvigil"
+
+
+def read_settings(environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
+    """Settings from the environment; `given` values that are not None win (command-line flags).
+
+    Raises UsageError with one sentence that names the variable.
+    """
+    values: dict[str, Any] = {}
+    for spec in fields(Settings):
+        name = PREFIX + spec.name.upper()
+        raw = environ.get(name, "").strip()
+        if raw:
+            values[spec.name] = _convert(name, str(spec.type), raw)
+    values.setdefault("data_dir", default_data_dir(environ))
+    settings = replace(Settings(**values), **{k: v for k, v in given.items() if v is not None})
+    _check(settings)
+    return replace(settings, data_dir=settings.data_dir.expanduser().absolute())
+
+
+def _convert(name: str, kind: str, raw: str) -> Any:
+    try:
+        match kind:
+            case "Path":
+                return Path(raw)
+            case "float":
+                return float(raw)
+            case "int":
+                return int(raw)
+            case "bool":
+                return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
+                    raw.lower()
+                ]
+            case "SiteRegistration":
+                return SiteRegistration(raw)
+            case _:
+                return raw
+    except (ValueError, KeyError):
+        raise UsageError(f"The setting {name} has the value {raw!r}, which is no {kind}.") from None
+
+
+def _check(settings: Settings) -> None:
+    if settings.database_url is not None:
+        scheme = urlsplit(settings.database_url).scheme
+        if scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+            raise UsageError("NETVIGIL_DATABASE_URL must start with postgresql://.")
+    if settings.public_url is not None and urlsplit(settings.public_url).scheme not in {"http", "https"}:
+        raise UsageError("NETVIGIL_PUBLIC_URL must start with http:// or https://.")
+    positive = ("link_ttl", "max_body_bytes", "worker_concurrency", "worker_dead_after", "max_rate")
+    for field in positive:
+        if getattr(settings, field) <= 0:
+            raise UsageError(f"The setting {PREFIX}{field.upper()} must be greater than 0.")

@@ -1,0 +1,1 @@
+"""Sites: places that may be scanned, and the rules for which addresses."""

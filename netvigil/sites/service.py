@@ -1,0 +1,166 @@
+"""Sites: registering, changing, and the question whether a subnet may be scanned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from netvigil.errors import Conflict, Invalid, NotFound
+from netvigil.settings import SiteRegistration
+from netvigil.sites.models import Registration, Site
+from netvigil.sites.scope import covers, is_private
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from ipaddress import IPv4Network
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+LOCAL = {"type": "local"}
+
+
+async def get_site(
+    session: AsyncSession, organisation_id: UUID, site_id: UUID, *, lock: bool = False
+) -> Site:
+    """The organisation's site; raises NotFound. `lock` holds its row for the rest of the transaction."""
+    site = await session.get(Site, (organisation_id, site_id), with_for_update=lock or None)
+    if site is None:
+        raise NotFound(f"No such site: '{site_id}'.")
+    return site
+
+
+async def list_sites(
+    session: AsyncSession, organisation_id: UUID, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[Site]:
+    """Newest first, one more than `limit` when there are more."""
+    query = select(Site).where(Site.organisation_id == organisation_id)
+    if before is not None:
+        query = query.where(tuple_(Site.created_at, Site.id) < before)
+    query = query.order_by(Site.created_at.desc(), Site.id.desc()).limit(limit + 1)
+    return list(await session.scalars(query))
+
+
+async def create_site(
+    session: AsyncSession,
+    organisation_id: UUID,
+    *,
+    site_id: UUID | None,
+    name: str,
+    networks: Sequence[IPv4Network],
+    vantage: dict[str, Any],
+) -> Site:
+    """A site that a person entered; raises Conflict when the id is taken."""
+    site_id = site_id or uuid4()
+    added = await session.execute(
+        insert(Site)
+        .values(
+            organisation_id=organisation_id,
+            id=site_id,
+            name=name,
+            networks=list(networks),
+            vantage=vantage,
+            registration=Registration.PERSON,
+            created_at=func.clock_timestamp(),
+        )
+        .on_conflict_do_nothing()
+        .returning(Site.id)
+    )
+    if added.first() is None:
+        raise Conflict(
+            "site_exists", f"A site with the id '{site_id}' exists already; change it with PUT or PATCH."
+        )
+    return await get_site(session, organisation_id, site_id)
+
+
+async def update_site(
+    session: AsyncSession,
+    organisation_id: UUID,
+    site_id: UUID,
+    *,
+    name: str,
+    networks: Sequence[IPv4Network],
+    vantage: dict[str, Any],
+) -> Site:
+    """Change a site; from then on its networks are a person's decision."""
+    site = await get_site(session, organisation_id, site_id, lock=True)
+    site.name = name
+    site.networks = list(networks)
+    site.vantage = vantage
+    site.registration = Registration.PERSON
+    site.updated_at = (await session.scalars(select(func.clock_timestamp()))).one()
+    await session.flush()
+    return site
+
+
+async def delete_site(session: AsyncSession, organisation_id: UUID, site_id: UUID) -> None:
+    """Delete a site that no schedule names; its past reports stay. Raises Conflict while one does."""
+    site = await get_site(session, organisation_id, site_id, lock=True)
+    await session.delete(site)
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise Conflict(
+            "site_in_use", "A schedule scans this site; change or delete that schedule first."
+        ) from None
+
+
+async def authorise(
+    session: AsyncSession,
+    organisation_id: UUID,
+    wanted: Sequence[tuple[UUID, IPv4Network]],
+    registration: SiteRegistration,
+) -> dict[int, Invalid]:
+    """Whether each (site, subnet) may be scanned; what may not is answered by its position.
+
+    In `auto` mode an unknown site is registered with its subnet, and a site that no person ever edited
+    gains further private subnets; a public one always needs a person with `sites:manage`.
+    """
+    problems: dict[int, Invalid] = {}
+    # in the order of ids, so that two requests that name the same sites never wait for each other
+    for position in sorted(range(len(wanted)), key=lambda i: (wanted[i][0], i)):
+        site_id, subnet = wanted[position]
+        site = await session.get(Site, (organisation_id, site_id), with_for_update=True)
+        if site is None and registration is SiteRegistration.STRICT:
+            problems[position] = Invalid(
+                "site_unknown", f"The site '{site_id}' is not known; register it first."
+            )
+        elif site is not None and covers(site.networks, subnet):
+            continue
+        elif site is not None and site.registration == Registration.PERSON:
+            problems[position] = Invalid(
+                "subnet_out_of_scope", f"The subnet {subnet} is outside the networks of the site '{site_id}'."
+            )
+        elif not is_private(subnet):
+            problems[position] = Invalid(
+                "subnet_out_of_scope",
+                f"The subnet {subnet} is public; someone with the scope sites:manage must add it to the site first.",
+            )
+        else:
+            await _register(session, organisation_id, site_id, subnet)
+    return problems
+
+
+async def _register(session: AsyncSession, organisation_id: UUID, site_id: UUID, subnet: IPv4Network) -> None:
+    await session.execute(
+        insert(Site)
+        .values(
+            organisation_id=organisation_id,
+            id=site_id,
+            name=f"Site {str(site_id)[:8]}",
+            networks=[subnet],
+            vantage=LOCAL,
+            registration=Registration.AUTO,
+            created_at=func.clock_timestamp(),
+        )
+        .on_conflict_do_nothing()
+    )
+    # another request may have registered it a moment ago, with other networks
+    site = await get_site(session, organisation_id, site_id, lock=True)
+    if not covers(site.networks, subnet):
+        site.networks = [*site.networks, subnet]
+        await session.flush()
