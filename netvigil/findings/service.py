@@ -74,6 +74,7 @@ def observation_of(host: Host) -> HostObservation:
                 tunnel=service.tunnel,
                 cpes=tuple(service.cpes),
                 banner=service.banner,
+                spared=service.spared,
             )
             for service in host.services
         ),

@@ -48,7 +48,10 @@ class Host(Base):
 
 
 class Service(Base):
-    """An open port of a host and what answered there (probing's ServiceObservation, column by column)."""
+    """An open port of a host and what answered there (probing's ServiceObservation, column by column).
+
+    `spared` says that the port is fragile and was deliberately not spoken to.
+    """
 
     __tablename__ = "service"
     __table_args__ = (UniqueConstraint("host_id", "protocol", "port"),)
@@ -68,3 +71,4 @@ class Service(Base):
     tunnel: Mapped[str | None]
     cpes: Mapped[list[Any]]
     banner: Mapped[str | None]
+    spared: Mapped[bool]

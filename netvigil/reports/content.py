@@ -160,6 +160,7 @@ def _host(host: Host, findings: Sequence[Finding], min_cvss: float) -> dict[str,
                 "cpes": service.cpes,
                 "banner": service.banner,
                 "seen_by": service.method,
+                "spared": service.spared,
             }
             for service in host.services
         ],

@@ -109,7 +109,7 @@ async def _probe_site(services: Services, run: Run) -> tuple[str, ...]:
 
     request = ProbeRequest(
         targets=run.targets,
-        exclude=sorted(run.recorded),
+        known=run.recorded,
         vantage=Vantage.parse(run.vantage),
         limits=ScanLimits(packets_per_second=services.settings.max_rate),
     )

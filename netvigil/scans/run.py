@@ -237,6 +237,7 @@ def _host_row(run: Run, host: HostObservation, *, identified: bool) -> Host:
                 tunnel=seen.tunnel,
                 cpes=list(seen.cpes),
                 banner=seen.banner,
+                spared=seen.spared,
             )
             for seen in host.services
         ],

@@ -2,14 +2,11 @@
 
 import asyncio
 import os
-from contextlib import asynccontextmanager
 
 import pytest
 
 from netvigil.app.service import run_jobs
 from netvigil.catalogue.importer import import_starter
-
-FTP = b"220 (vsFTPd 2.3.4)\r\n"
 
 
 @pytest.fixture
@@ -26,24 +23,6 @@ async def worker(service):
     await import_starter(service.database.engine)
     async with run_jobs(service):
         yield
-
-
-@asynccontextmanager
-async def device(address, port=2121, greeting=FTP):
-    """Something that greets on a port, or never speaks when the greeting is empty."""
-
-    async def talk(reader, writer):
-        writer.write(greeting)
-        while await reader.read(1024):
-            if greeting:
-                writer.write(b"530 Please login with USER and PASS.\r\n")
-        writer.close()
-
-    server = await asyncio.start_server(talk, address, port)
-    try:
-        yield
-    finally:
-        server.close()
 
 
 @pytest.fixture

@@ -64,7 +64,9 @@ async def test_recovery_requeues_what_no_job_carries(database, site_scan_id):
     await recover_scans(database, 8)
     async with database.session() as session:
         jobs = await session.execute(
-            text("SELECT args FROM procrastinate_jobs WHERE task_name = 'scans.run_site_scan' AND status = 'todo'")
+            text(
+                "SELECT args FROM procrastinate_jobs WHERE task_name = 'scans.run_site_scan' AND status = 'todo'"
+            )
         )
         assert [UUID(row.args["site_scan_id"]) for row in jobs] == [site_scan_id]
     await recover_scans(database, 8)

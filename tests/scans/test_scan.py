@@ -2,7 +2,7 @@
 
 import asyncio
 
-from conftest import device
+from devices import device
 from sqlalchemy import select
 
 from netvigil.scans.models import SiteScan
@@ -99,5 +99,3 @@ async def test_schedule_shows_its_last_scan(api, worker, network, make_schedule,
     assert after["last_run_at"] is not None
     assert (await api.delete(f"/scans/cve/scheduled/{schedule_id}")).status_code == 204
     assert (await api.get("/scans/cve")).json()[0]["scan_schedule_id"] is None
-
-

@@ -314,6 +314,7 @@ def upgrade() -> None:
         sa.Column("tunnel", sa.String(), nullable=True),
         sa.Column("cpes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("banner", sa.String(), nullable=True),
+        sa.Column("spared", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["host_id"], ["host.id"], name=op.f("fk_service_host_id_host"), ondelete="CASCADE"
         ),
