@@ -1,5 +1,6 @@
 """Fixtures of all tests: a real PostgreSQL for each test process, a fresh migrated database for each test."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -36,8 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server of this test process with a migrated template database."""
-    import asyncio
-
     server = EmbeddedServer(tmp_path_factory.mktemp("postgres") / "data")
 
     async def start() -> str:
@@ -56,7 +55,9 @@ def database_url(server_url: str) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     other = server_url.replace("netvigil@/netvigil?", f"{SUPERUSER}@/postgres?")
     with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE netvigil OWNER netvigil").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE netvigil OWNER netvigil").format(sql.Identifier(name))
+        )
     yield server_url.replace("/netvigil?", f"/{name}?")
     with psycopg.connect(other, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -103,5 +104,7 @@ async def api(service: Service, make_token: TokenMaker) -> AsyncIterator[httpx.A
     """The service's HTTP API, called as `acme` with every scope."""
     transport = httpx.ASGITransport(app=create_app(service), raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {make_token()}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://netvigil.test", headers=headers) as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://netvigil.test", headers=headers
+    ) as client:
         yield client
