@@ -42,6 +42,11 @@ class Host(Base):
     identified: Mapped[bool]
     observed_at: Mapped[datetime]
 
+    @property
+    def created_at(self) -> datetime:
+        """When it came to be, as every listed row says; for a host that is when it was observed."""
+        return self.observed_at
+
     services: Mapped[list[Service]] = relationship(
         order_by="Service.port", cascade="all, delete-orphan", lazy="selectin"
     )

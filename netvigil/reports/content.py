@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from netvigil.access.wire import utc_text
-from netvigil.catalogue.queries import catalogue_state, get_cves
-from netvigil.findings.instances import build_instance, host_identity
+from netvigil.catalogue.queries import catalogue_state
+from netvigil.findings.instances import host_identity
 from netvigil.findings.models import Finding
 from netvigil.inventory.models import Host
+from netvigil.reports.listing import build_instances
 from netvigil.reports.models import Report
 from netvigil.reports.numbers import count
 from netvigil.scans.models import Scan, ScanEvent
@@ -54,8 +55,10 @@ async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
         "catalogue": _catalogue(catalogue),
         "warnings": _warnings(scan, catalogue),
         "sites": [_site(site_scan) for site_scan in scan.sites],
-        "hosts": [_host(host, findings, scan.min_cvss) for host in hosts],
-        "findings": await _findings(session, scan, hosts, findings),
+        "hosts": [describe_host(host, findings, scan.min_cvss) for host in hosts],
+        "findings": await build_instances(
+            session, [finding for finding in findings if finding.score >= scan.min_cvss]
+        ),
     }
     content = zstandard.compress(orjson.dumps(document), 9)
     statement = insert(Report).values(scan_id=scan.id, content=content)
@@ -139,7 +142,8 @@ def _site(site_scan: SiteScan) -> dict[str, Any]:
     }
 
 
-def _host(host: Host, findings: Sequence[Finding], min_cvss: float) -> dict[str, Any]:
+def describe_host(host: Host, findings: Sequence[Finding], min_cvss: float) -> dict[str, Any]:
+    """A host with its services, and its findings in numbers; `findings` may hold those of other hosts too."""
     here = [finding for finding in findings if finding.host_id == host.id and finding.score >= min_cvss]
     return {
         **host_identity(host),
@@ -165,21 +169,3 @@ def _host(host: Host, findings: Sequence[Finding], min_cvss: float) -> dict[str,
             for service in host.services
         ],
     }
-
-
-async def _findings(
-    session: AsyncSession, scan: Scan, hosts: Sequence[Host], findings: Sequence[Finding]
-) -> list[dict[str, Any]]:
-    shown = [finding for finding in findings if finding.score >= scan.min_cvss]
-    records = await get_cves(session, {finding.cve_id for finding in shown})
-    by_host = {host.id: host for host in hosts}
-    services = {service.id: service for host in hosts for service in host.services}
-    return [
-        build_instance(
-            finding,
-            by_host[finding.host_id],
-            services.get(finding.service_id) if finding.service_id else None,
-            records.get(finding.cve_id),
-        )
-        for finding in shown
-    ]

@@ -13,7 +13,7 @@ from netvigil.access.scopes import Scope
 from netvigil.access.validation import path_id
 from netvigil.access.wire import answers, utc_text
 from netvigil.errors import Invalid, NotFound
-from netvigil.reports import content, queries
+from netvigil.reports import content, listing, queries
 from netvigil.reports.links import check_signature
 from netvigil.reports.queries import Links, ReportFilter
 from netvigil.reports.schemas import ScanReport, ScanStatus
@@ -88,6 +88,38 @@ async def get_status(session: Session, caller: CanView, scanScheduleId: str) -> 
     await get_schedule(session, caller.organisation_id, wanted)
     scan = await queries.find_latest_scan(session, caller.organisation_id, wanted)
     return queries.build_status(scan) if scan else []
+
+
+@router.get(
+    "/{scan_id}/hosts",
+    summary="List a scan's hosts",
+    response_model=list[dict[str, Any]],
+    responses=answers(404, 422),
+)
+async def list_hosts(
+    request: Request, response: Response, session: Session, caller: CanView, page: Paging, scan_id: str
+) -> list[dict[str, Any]]:
+    """The scan's live hosts with their services, as far as they are known."""
+    scan = await queries.get_scan(session, caller.organisation_id, scan_id)
+    rows = await listing.list_hosts(session, scan, limit=page.limit, before=page.before)
+    rows = link_next(request, response, page, rows)
+    findings = await listing.list_findings_of(session, [row.id for row in rows])
+    return [content.describe_host(row, findings, scan.min_cvss) for row in rows]
+
+
+@router.get(
+    "/{scan_id}/findings",
+    summary="List a scan's findings",
+    response_model=list[dict[str, Any]],
+    responses=answers(404, 422),
+)
+async def list_findings(
+    request: Request, response: Response, session: Session, caller: CanView, page: Paging, scan_id: str
+) -> list[dict[str, Any]]:
+    """The scan's findings at or above its `min_cvss`, each with its proof."""
+    scan = await queries.get_scan(session, caller.organisation_id, scan_id)
+    rows = await listing.list_findings(session, scan, limit=page.limit, before=page.before)
+    return await listing.build_instances(session, link_next(request, response, page, rows))
 
 
 @downloads.get("/{scan_id}/report.json", summary="Download a report as JSON", responses=answers(404))

@@ -99,3 +99,21 @@ async def test_schedule_shows_its_last_scan(api, worker, network, make_schedule,
     assert after["last_run_at"] is not None
     assert (await api.delete(f"/scans/cve/scheduled/{schedule_id}")).status_code == 204
     assert (await api.get("/scans/cve")).json()[0]["scan_schedule_id"] is None
+
+
+async def test_hosts_and_findings_are_listed(api, worker, network, make_schedule, until):
+    schedule_id = await make_schedule()
+    async with device(network[1]):
+        await api.post(f"/scans/cve/scheduled/{schedule_id}/invoke")
+        await until(schedule_id, "completed")
+    scan = (await api.get("/scans/cve")).json()[0]
+    [host] = (await api.get(f"/scans/cve/{scan['scan_id']}/hosts")).json()
+    assert (host["ip_address"], host["cve_count"]) == (network[1], scan["cve_count"])
+    seen, path = [], f"/scans/cve/{scan['id']}/findings?limit=2"
+    while path:
+        answer = await api.get(path)
+        seen += [one["cve_id"] for one in answer.json()]
+        path = answer.links.get("next", {}).get("url")
+    content = (await api.get(scan["json_url"])).json()
+    assert sorted(seen) == sorted(one["cve_id"] for one in content["findings"])
+    assert len(seen) == scan["cve_count"] > 2
