@@ -93,7 +93,7 @@ async def silence(talk: Conversation) -> None:
 
 async def refuse_print_job(talk: Conversation) -> None:
     """A line printer daemon that hangs up on every request (RFC 1179)."""
-    await talk.hear_line()
+    await talk.hear()
 
 
 async def print_port(talk: Conversation) -> None:

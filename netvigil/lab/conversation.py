@@ -30,15 +30,18 @@ class Conversation:
         self._heard = 0
         self._on_heard = on_heard
 
-    async def hear(self) -> bytes:
-        """Up to 4 KiB as they come; empty when the client is done, idle for too long or has sent too much."""
+    async def hear(self, patience: float = PATIENCE_SECONDS) -> bytes:
+        """Up to 4 KiB as they come; empty when the client is done, idle for too long or has sent too much.
+
+        `patience` is in seconds.
+        """
         if self._rest:
             data, self._rest = self._rest, b""
             return data
         if self._heard > MOST_HEARD:
             return b""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(patience):
                 data = await self._reader.read(CHUNK)
         except TimeoutError:
             return b""

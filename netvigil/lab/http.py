@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from netvigil.lab.conversation import Conversation, Greeter
 
 _REQUEST = re.compile(rb"([A-Z]{3,8}) (\S{1,2048})(?: HTTP/(1\.[01]))?\r?\n")
+_MAYBE_REQUEST = re.compile(rb"[A-Z]{1,8}( |\Z)")
 _MOST_REQUEST = 16384
+_PATIENCE_SECONDS = 10.0
 
 
 def http_date() -> str:
@@ -42,7 +44,9 @@ def website(site: Website) -> Greeter:
     """Answers one request with the page at its path and closes."""
 
     async def greet(talk: Conversation) -> None:
-        head = await talk.hear_until(b"\r\n\r\n", _MOST_REQUEST)
+        head = await talk.hear(_PATIENCE_SECONDS)
+        if _MAYBE_REQUEST.match(head) and b"\r\n\r\n" not in head:  # other protocols are turned away at once
+            head += await talk.hear_until(b"\r\n\r\n", _MOST_REQUEST)
         if head:
             await talk.say(_answer(site, head))
 

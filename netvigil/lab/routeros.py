@@ -47,7 +47,7 @@ def telnet(version: str, channel: str) -> Greeter:
 
 
 def winbox(version: str) -> Greeter:
-    """Answers the file list that old releases gave away before any login, and nmap's probe."""
+    """Answers the file list that old releases gave away before any login, and nmap's probe; else hangs up."""
 
     async def greet(talk: Conversation) -> None:
         while request := await talk.hear():
@@ -55,6 +55,8 @@ def winbox(version: str) -> Greeter:
                 await talk.say(_winbox_file(b"list", _package_list(version).encode()))
             elif request.startswith(b"\0Z"):
                 await talk.say(_WINBOX_REPLY)
+            else:
+                return
 
     return greet
 

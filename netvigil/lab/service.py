@@ -44,8 +44,8 @@ class Lab:
     async def start(cls, subnet: str | None = None, *, alternate: bool = False) -> AsyncIterator[Lab]:
         """Serve the lab until the block is left.
 
-        `subnet` is a /28 inside 127.0.0.0/8, None for the home network 127.77.0.0/28. With `alternate` only the
-        alternate ports are used; otherwise they replace just those ports that cannot be bound. Raises
+        `subnet` is a /28 inside 127.0.0.0/8, None for the home network 127.77.0.0/28. With `alternate` no port
+        below 1024 is used, as if without privileges; otherwise just those ports are replaced that cannot be bound. Raises
         EnvironmentFault when another lab runs there, or the addresses do not exist on this computer.
         """
         truth = load_truth()
@@ -115,7 +115,12 @@ class Lab:
     async def _serve(self, host: LabHost, service: LabService) -> LabService:
         """Listen for one service on its port, or on its alternate where that one is not to be had."""
         greeter = greeter_for(host, service)
-        ports = (service.alternate_port,) if self._only_alternate else (service.port, service.alternate_port)
+        low = service.port < PRIVILEGED_BELOW
+        ports = (
+            (service.alternate_port,)
+            if low and self._only_alternate
+            else (service.port, service.alternate_port)
+        )
         fault: OSError | None = None
         for port in ports:
             try:

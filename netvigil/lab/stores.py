@@ -34,6 +34,8 @@ def redis(version: str) -> Greeter:
             elif b"quit" in words:
                 await talk.say(b"+OK\r\n")
                 return
+            elif words[:1] == [b"get"]:  # an HTTP request looks like a GET with too many arguments
+                await talk.say(b"-ERR wrong number of arguments for 'get' command\r\n")
             else:
                 await talk.say(b"-ERR unknown command\r\n")
 
@@ -71,11 +73,14 @@ def _mysql_packet(number: int, payload: bytes) -> bytes:
 async def _dns_message(talk: Conversation) -> bytes:
     """The next message without its length; empty when the client is done or sends no DNS."""
     data = b""
-    while len(data) < _DNS_LENGTH or len(data) < _DNS_LENGTH + int.from_bytes(data[:_DNS_LENGTH], "big"):
+    expected = _DNS_LENGTH
+    while len(data) < expected:
         more = await talk.hear()
-        if not more or len(data) > _LONGEST_QUERY:
-            return b""
         data += more
+        if len(data) >= _DNS_LENGTH:
+            expected = _DNS_LENGTH + int.from_bytes(data[:_DNS_LENGTH], "big")
+        if not more or expected > _LONGEST_QUERY:
+            return b""
     message = data[_DNS_LENGTH:]
     return message if len(message) >= _DNS_HEADER.size else b""
 
