@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -90,6 +91,10 @@ async def read_json_object(request: Request) -> dict[str, Any]:
     return value
 
 
+# Read before the route locks anything: a client that sends slowly must not hold a schedule's row meanwhile.
+JsonObject = Annotated[dict[str, Any], Depends(read_json_object)]
+
+
 def json_body(model: type[Model]) -> Any:
     """A dependency that reads the body into `model`, answering 400, 413 or 422 as the contract says."""
     DOCUMENTED_BODIES[model.__name__] = model
@@ -100,10 +105,13 @@ def json_body(model: type[Model]) -> Any:
     return Depends(body)
 
 
-def describes(model: type[BaseModel], example: dict[str, Any] | None = None) -> dict[str, Any]:
-    """`openapi_extra` for a route whose body `json_body(model)` reads."""
-    DOCUMENTED_BODIES[model.__name__] = model
-    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+def describes(
+    model: type[BaseModel], example: dict[str, Any] | None = None, *, part: bool = False
+) -> dict[str, Any]:
+    """`openapi_extra` for a route whose body `json_body(model)` reads; with `part`, no field is required."""
+    name = f"{model.__name__}Part" if part else model.__name__
+    DOCUMENTED_BODIES[name] = model
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
     if example:
         content["example"] = example
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
@@ -126,7 +134,7 @@ def read_page(
     """Paging of any list; raises Invalid (422) on a bad limit or cursor."""
     size = PAGE_MAX
     if limit is not None:
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= PAGE_MAX):
+        if not (re.fullmatch("[0-9]{1,9}", limit) and 1 <= int(limit) <= PAGE_MAX):
             raise _invalid("limit", f"The 'limit' parameter must be an integer from 1 to {PAGE_MAX}.")
         size = int(limit)
     return Page(limit=size, before=_read_cursor(cursor) if cursor else None)
@@ -162,11 +170,11 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
     try:
         at, _, row = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
         when, last = datetime.fromisoformat(at), UUID(row)
-    except (ValueError, binascii.Error, UnicodeError):
-        when, last = None, None
-    if when is None or last is None or when.tzinfo is None:
-        raise _invalid("cursor", "The 'cursor' parameter is not one that a Link header gave.")
-    return when, last
+        if when.tzinfo is not None:
+            return when.astimezone(UTC), last
+    except (ValueError, OverflowError, binascii.Error):
+        pass
+    raise _invalid("cursor", "The 'cursor' parameter is not one that a Link header gave.")
 
 
 def _invalid(field: str, message: str) -> Invalid:

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from netvigil.errors import EnvironmentFault
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SIGNING_FILE = "signing-key.json"
 LINK_FILE = "link-key"
+LINK_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,22 @@ def load_keys(folder: Path) -> Keys:
     """The keys in `folder`, made there on the first call; safe when two processes come first at once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     signing = _read_or_make(folder / SIGNING_FILE, _new_signing_key)
-    link = _read_or_make(folder / LINK_FILE, lambda: secrets.token_hex(32).encode())
+    link = _read_or_make(folder / LINK_FILE, lambda: secrets.token_hex(LINK_BYTES).encode())
     try:
-        return Keys(signing=OKPKey.import_key(json.loads(signing)), link=bytes.fromhex(link.decode()))
-    except (ValueError, TypeError) as error:
-        raise EnvironmentFault(
-            f"A key file in {folder} is damaged ({error}); restore it from a backup, or delete it to "
-            "have a new one made, which ends the tokens and links that the old one signed."
-        ) from None
+        keys = Keys(signing=OKPKey.import_key(json.loads(signing)), link=bytes.fromhex(link.decode()))
+    except (JoseError, ValueError, TypeError) as error:
+        raise _damaged(folder, error) from None
+    # half a file can still be readable: an empty link key would sign links that anyone can make
+    if not keys.signing.is_private or len(keys.link) != LINK_BYTES:
+        raise _damaged(folder, "a part is missing")
+    return keys
+
+
+def _damaged(folder: Path, why: object) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"A key file in {folder} is damaged ({why}); restore it from a backup, or delete it to "
+        "have a new one made, which ends the tokens and links that the old one signed."
+    )
 
 
 def _new_signing_key() -> bytes:

@@ -92,7 +92,7 @@ def _principal(claims: dict[str, object]) -> Principal:
     if not (
         isinstance(organisation, str)
         and 0 < len(organisation) <= ORGANISATION_MAX
-        and "\0" not in organisation
+        and organisation.isprintable()  # what a log line and PostgreSQL can take: no NUL, no lone surrogate
         and isinstance(subject, str)
         and isinstance(token_id, str)
     ):

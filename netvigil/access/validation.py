@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, StrictStr, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, StrictStr, ValidationError
 from pydantic_core import PydanticCustomError
 
 from netvigil.errors import Invalid, NotFound
@@ -16,11 +17,21 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
-UUID_LENGTH = 36
+# RFC 9562, section 4; Python's own reader also takes braces, "urn:" and no hyphens, and so two names for one thing
+UUID_FORM = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 SHOWN_ERRORS = 100
 KNOWN_CODES = frozenset(
     {"site_unknown", "subnet_invalid", "subnet_out_of_scope", "threshold_order", "timezone_unknown"}
 )
+# where the validator speaks of Python's types or of our classes, which a client does not know
+_WORDS = {
+    "list_type": "it must be an array",
+    "dict_type": "it must be an object",
+    "model_type": "it must be an object",
+    "model_attributes_type": "it must be an object",
+    "too_short": "it must have at least {min_length} element(s)",
+    "too_long": "it must have at most {max_length} elements",
+}
 
 
 def validated(model: type[Model], value: dict[str, Any]) -> Model:
@@ -47,7 +58,7 @@ def invalid_from(details: Iterable[ErrorDetails]) -> Invalid:
         else:
             this_code, text = (
                 "parameter_invalid",
-                f"The '{field}' parameter is invalid: {_lower(detail['msg'])}.",
+                f"The '{field}' parameter is invalid: {_wording(detail)}.",
             )
         if not code:
             code, message = this_code, text
@@ -57,11 +68,8 @@ def invalid_from(details: Iterable[ErrorDetails]) -> Invalid:
 
 def path_id(value: str, what: str) -> UUID:
     """The UUID in a path; anything else is a thing that does not exist, so it raises NotFound."""
-    try:
-        if len(value) == UUID_LENGTH:
-            return UUID(value)
-    except ValueError:
-        pass
+    if UUID_FORM.fullmatch(value):
+        return UUID(value)
     raise NotFound(f"No such {what}: '{value[:100]}'.")
 
 
@@ -78,26 +86,28 @@ def domain_check(check: Callable[[str], Any]) -> Callable[[str], Any]:
     return run
 
 
-def _lower(message: str) -> str:
+def _wording(detail: ErrorDetails) -> str:
+    if detail["type"] in _WORDS:
+        return _WORDS[detail["type"]].format_map(detail.get("ctx", {}))
+    message = detail["msg"]
     return (message[:1].lower() + message[1:]).rstrip(".")
 
 
 def _uuid(value: Any) -> UUID:
     if isinstance(value, UUID):
         return value
-    try:
-        if isinstance(value, str) and len(value) == UUID_LENGTH:
-            return UUID(value)
-    except ValueError:
-        pass
+    if isinstance(value, str) and UUID_FORM.fullmatch(value):
+        return UUID(value)
     raise PydanticCustomError("uuid", "It must be a UUID such as 9c3c1392-7f36-4240-85f2-273573c0384a")
 
 
-def _text(value: str) -> str:
+def _without_nul(value: str) -> str:
     if "\0" in value:
         raise PydanticCustomError("text", "It must not contain a NUL character")
     return value
 
 
 Id = Annotated[UUID, BeforeValidator(_uuid)]
-Text = Annotated[StrictStr, AfterValidator(_text), WithJsonSchema({"type": "string"})]
+WITHOUT_NUL = AfterValidator(_without_nul)
+"""PostgreSQL stores no NUL; put it after a text's own bounds, or the OpenAPI document loses them."""
+Text = Annotated[StrictStr, WITHOUT_NUL]

@@ -41,6 +41,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for name, model in DOCUMENTED_BODIES.items():
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
+        if name != model.__name__:  # a change of some fields: none is required, none has a default
+            schema.pop("required", None)
+            for field in schema["properties"].values():
+                field.pop("default", None)
         schemas[name] = schema
     # the framework's own error form, which no route here answers with
     schemas.pop("HTTPValidationError", None)

@@ -48,6 +48,19 @@ EXPLANATIONS = {
 }
 
 
+class _WrongMethod(RequestError):
+    """The path exists, but not with this method."""
+
+    status = 405
+
+
+class _Unforeseen(RequestError):
+    """Whatever nobody thought of; the log has the rest."""
+
+    status = 500
+    type = "api_error"
+
+
 def error_answer(request: Request, error: RequestError) -> JSONResponse:
     """The error as the contract words it."""
     request_id = request.scope.get("request_id")
@@ -68,8 +81,15 @@ def error_answer(request: Request, error: RequestError) -> JSONResponse:
     return JSONResponse(content, status_code=error.status, headers=headers)
 
 
+async def unforeseen_answer(request: Request, error: Exception) -> Response:
+    """500: the error goes to the log, the client gets the id to ask for."""
+    log.error("request failed", path=request.url.path, exc_info=error)
+    wrong = _Unforeseen("internal_error", "An unexpected error occurred; the request_id finds it in the log.")
+    return error_answer(request, wrong)
+
+
 def add_error_answers(app: FastAPI) -> None:
-    """Map our errors, the framework's and the unforeseen ones to answers, and serve the codes' pages."""
+    """Map our errors and the framework's to answers, and serve the codes' pages."""
 
     async def deliberate(request: Request, error: RequestError) -> Response:
         return error_answer(request, error)
@@ -77,28 +97,17 @@ def add_error_answers(app: FastAPI) -> None:
     async def framework(request: Request, error: HTTPException) -> Response:
         allowed = _allowed_methods(app, request)
         if error.status_code == 405 or (error.status_code == 404 and allowed):  # noqa: PLR2004 - HTTP
-            wrong = RequestError(
+            wrong = _WrongMethod(
                 "method_not_allowed", f"The method {request.method} is not allowed for this path."
             )
             answer = error_answer(request, wrong)
-            answer.status_code = 405
             answer.headers["Allow"] = ", ".join(sorted(allowed))
             return answer
         return error_answer(request, NotFound("No operation has this path.", "route_missing"))
 
-    async def unforeseen(request: Request, error: Exception) -> Response:
-        log.error("request failed", path=request.url.path, exc_info=error)
-        wrong = RequestError(
-            "internal_error", "An unexpected error occurred; the request_id finds it in the log."
-        )
-        answer = error_answer(request, wrong)
-        answer.status_code = 500
-        return answer
-
     app.add_exception_handler(RequestError, deliberate)  # type: ignore[arg-type]
     app.add_exception_handler(404, framework)  # type: ignore[arg-type]
     app.add_exception_handler(405, framework)  # type: ignore[arg-type]
-    app.add_exception_handler(Exception, unforeseen)
 
     @app.get("/docs/errors/{code}", include_in_schema=False)
     async def error_page(code: str) -> HTMLResponse:

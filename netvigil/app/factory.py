@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 from netvigil.app.documents import add_documents
-from netvigil.app.errors import add_error_answers
+from netvigil.app.errors import add_error_answers, unforeseen_answer
 from netvigil.app.middleware import Envelope
 from netvigil.reports import routes as reports
 from netvigil.reports.queries import Links, read_activity
@@ -49,7 +49,7 @@ def create_app(service: Service) -> FastAPI:
         app.include_router(router)
     _add_health(app, service)
     add_documents(app)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, unforeseen=unforeseen_answer)
     return app
 
 
@@ -61,10 +61,13 @@ async def _schedule_activity(
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
+    # HEAD too: load balancers and monitors ask so
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["Health"], summary="The process is alive")
     async def healthz() -> dict[str, Any]:
         return {"status": "ok"}
 
+    @app.head("/readyz", include_in_schema=False, response_model=None)
     @app.get("/readyz", tags=["Health"], summary="The service can do its work", response_model=None)
     async def readyz() -> Any:
         try:

@@ -1,4 +1,4 @@
-"""What wraps every request: its id, the optional trailing slash, headers that keep browsers safe."""
+"""What wraps every request: its id, the optional trailing slash, safe headers, an answer when all else fails."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
@@ -19,10 +23,15 @@ GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 
 
 class Envelope:
-    """Gives each request an id, binds it to the log, and serves paths with and without trailing slash."""
+    """Gives each request an id, binds it to the log, and serves paths with and without trailing slash.
 
-    def __init__(self, app: ASGIApp) -> None:
+    It also answers what nobody caught, by `unforeseen`: Starlette's own place for that lies outside of every
+    middleware, where the request has no id any more.
+    """
+
+    def __init__(self, app: ASGIApp, unforeseen: Callable[[Request, Exception], Awaitable[Response]]) -> None:
         self.app = app
+        self.unforeseen = unforeseen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -34,9 +43,12 @@ class Envelope:
         path: str = scope["path"]
         scope = {**scope, "request_id": request_id, "path": path.rstrip("/") or "/"}
         started = time.perf_counter()
+        answered = False
 
         async def answer(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
@@ -55,4 +67,12 @@ class Envelope:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self.app(scope, receive, answer)
+            try:
+                await self.app(scope, receive, answer)
+            except ClientDisconnect:
+                log.debug("client left", path=scope["path"])
+            except Exception as error:
+                if answered:  # too late for another answer; the server closes the connection
+                    raise
+                response = await self.unforeseen(Request(scope), error)
+                await response(scope, receive, answer)

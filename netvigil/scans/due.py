@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from netvigil.scans.service import find_active_scan, start_scan
 from netvigil.scans.states import Trigger
 from netvigil.schedules.models import Occurrence, Outcome, ScanSchedule
-from netvigil.schedules.recurrence import latest_due, occurrence_on, resume_after
+from netvigil.schedules.recurrence import latest_due, next_after, occurrence_on, resume_after
 from netvigil.schedules.service import plan_job, recurrence_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ async def start_due(
     )
     coming = resume_after(recurrence, schedule.planned_date, now)
     outcome, scan_id = await _decide(session, schedule, due.instant, now, grace)
-    if due.instant != planned_at:
-        await _record(session, schedule_id, planned_at, Outcome.MISSED, None)
+    missed = occurrence_on(recurrence, schedule.planned_date)
+    while missed.planned < due.planned:
+        await _record(session, schedule_id, missed.instant, Outcome.MISSED, None)
+        missed = next_after(recurrence, missed)
     await _record(session, schedule_id, due.instant, outcome, scan_id)
     schedule.planned_date = coming.planned
     schedule.next_scan_at = coming.instant

@@ -19,8 +19,9 @@ from netvigil.errors import Superseded
 from netvigil.inventory.models import Host, Service
 from netvigil.scans.models import Scan, SiteScan
 from netvigil.scans.service import end_if_done, end_site_scan, lock_scan, record_event
-from netvigil.scans.states import ACTIVE, SITE_ACTIVE, ScanState, SiteScanState
+from netvigil.scans.states import ACTIVE, SITE_ACTIVE, FailureKind, ScanState, SiteScanState
 from netvigil.sites.models import Site
+from netvigil.sites.scope import covers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
+OUT_OF_SCOPE = (
+    "A network of this scan is no longer among the site's networks; someone with sites:manage can add it."
+)
 OUTAGE_PATIENCE = 120.0  # seconds that a result waits for a database that went away
 
 
@@ -65,6 +69,13 @@ async def begin(database: Database, site_scan_id: UUID) -> Run | None:
             return None
         if scan.stop_requested_at is not None:
             end_site_scan(session, site_scan, SiteScanState.STOPPED)
+            await end_if_done(session, scan)
+            return None
+        site = await session.get(Site, (site_scan.organisation_id, site_scan.site_id))
+        if site is None or not all(covers(site.networks, network) for network in site_scan.targets):
+            end_site_scan(
+                session, site_scan, SiteScanState.FAILED, failure=FailureKind.FAULT, error=OUT_OF_SCOPE
+            )
             await end_if_done(session, scan)
             return None
         again = site_scan.attempt > 0

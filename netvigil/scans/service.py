@@ -11,8 +11,9 @@ from sqlalchemy import select
 from netvigil.errors import Conflict
 from netvigil.jobs import cancel, enqueue
 from netvigil.scans.models import Scan, ScanEvent, SiteScan
-from netvigil.scans.states import ACTIVE, SITE_ACTIVE, ScanState, SiteScanState, Trigger
+from netvigil.scans.states import ACTIVE, SITE_ACTIVE, FailureKind, ScanState, SiteScanState, Trigger
 from netvigil.sites.schemas import Vantage
+from netvigil.sites.scope import covers
 from netvigil.sites.service import get_site
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ async def start_scan(
     record_event(
         session, scan.id, "scan_started", f"Scan {scan.human_id} of {len(subnets)} site(s): {trigger}."
     )
+    await end_if_done(session, scan)  # when no site may be scanned any more
     await session.flush()
     return scan
 
@@ -186,6 +188,13 @@ async def _add_site_scan(
     )
     session.add(site_scan)
     await session.flush()
+    # a person may have taken a network away since the schedule was written
+    if gone := [str(network) for network in networks if not covers(site.networks, network)]:
+        error = (
+            f"{', '.join(gone)} is no longer among the site's networks; someone with sites:manage can add it."
+        )
+        end_site_scan(session, site_scan, SiteScanState.FAILED, failure=FailureKind.FAULT, error=error)
+        return
     await enqueue_site_scan(session, site_scan)
 
 

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Request, Response
 
 from netvigil.access.edge import (
     Caller,
+    JsonObject,
     Paging,
     Session,
     base_url,
     describes,
     json_body,
     link_next,
-    read_json_object,
     requires,
 )
 from netvigil.access.scopes import Scope
@@ -174,16 +174,16 @@ async def replace_schedule(
     summary="Update Scan Schedule",
     response_model=ScanSchedule,
     responses=answers(400, 404, 413, 422),
-    openapi_extra=describes(ScanScheduleWrite, {"description": "A new name"}),
+    openapi_extra=describes(ScanScheduleWrite, {"description": "A new name"}, part=True),
 )
 async def change_schedule(
-    request: Request, session: Session, caller: CanUpdate, scanScheduleId: str
+    request: Request, session: Session, caller: CanUpdate, scanScheduleId: str, changes: JsonObject
 ) -> ScanSchedule:
     """Change the fields given and keep the others."""
     wanted = path_id(scanScheduleId, "scan schedule")
     schedule = await service.get_schedule(session, caller.organisation_id, wanted, lock=True)
     now = _written(schedule).model_dump(warnings=False)
-    body = validated(ScanScheduleWrite, {**now, **await read_json_object(request)})
+    body = validated(ScanScheduleWrite, {**now, **changes})
     return await _update(request, session, schedule, body)
 
 

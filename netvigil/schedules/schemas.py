@@ -10,18 +10,22 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    StrictStr,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.types import Strict
 from pydantic_core import PydanticCustomError
 
-from netvigil.access.validation import Id, Text, domain_check
+from netvigil.access.validation import WITHOUT_NUL, Id, Text, domain_check
 from netvigil.access.wire import UtcTime, WallTime
 from netvigil.schedules.recurrence import is_timezone, parse_time_of_day
 from netvigil.sites.scope import overlaps, parse_subnet
 
 SITES_MAX = 500
+NOTIFY_MAX = 500
+NOTIFY_ID_MAX = 255
 EXAMPLE = {
     "description": "Weekly Scan for Main Office",
     "day_of_week": 1,
@@ -46,7 +50,22 @@ def _timezone(name: str) -> str:
     return name
 
 
-Score = Annotated[float, Strict(), Field(ge=0, le=10)]
+def _user_id(value: Any) -> Any:
+    # JSON of any depth would be stored and then be too deep to answer: that schedule could never be listed again
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and 0 < len(value) <= NOTIFY_ID_MAX and "\0" not in value:
+        return value
+    raise PydanticCustomError(
+        "user_id", "It must be an integer or a string of 1 to {most} characters", {"most": NOTIFY_ID_MAX}
+    )
+
+
+Number = Annotated[float, Field(json_schema_extra={"format": "float"})]
+Score = Annotated[Number, Strict(), Field(ge=0, le=10)]
+UserId = Annotated[
+    Any, AfterValidator(_user_id), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]})
+]
 Subnet = Annotated[Text, AfterValidator(domain_check(lambda text: str(parse_subnet(text))))]
 
 
@@ -62,7 +81,7 @@ class ScanScheduleSiteInput(BaseModel):
 class ScanScheduleWrite(BaseModel):
     """What a client sends to create or replace a schedule."""
 
-    description: Annotated[Text, StringConstraints(min_length=1, max_length=255)] = Field(
+    description: Annotated[StrictStr, StringConstraints(min_length=1, max_length=255), WITHOUT_NUL] = Field(
         description="A human-readable name for the scan schedule."
     )
     day_of_week: Annotated[StrictInt, Field(ge=0, le=6)] = Field(
@@ -89,13 +108,13 @@ class ScanScheduleWrite(BaseModel):
     sites: Annotated[list[ScanScheduleSiteInput], Field(min_length=1, max_length=SITES_MAX)] = Field(
         description="A list of sites and their subnets to be scanned."
     )
-    notification_group: Annotated[Text, StringConstraints(min_length=1, max_length=100)] = Field(
-        description="The identifier for a notification group to receive scan alerts."
+    notification_group: Annotated[StrictStr, StringConstraints(min_length=1, max_length=100), WITHOUT_NUL] = (
+        Field(description="The identifier for a notification group to receive scan alerts.")
     )
     ignore_offline_sites: StrictBool = Field(
         default=False, description="If true, the scan will not fail if a site is offline."
     )
-    notify: list[Any] | None = Field(
+    notify: Annotated[list[UserId], Field(max_length=NOTIFY_MAX)] | None = Field(
         default=None, description="User ids of the older contract; kept and answered back."
     )
 
@@ -136,8 +155,8 @@ class ScanSchedule(BaseModel):
     time_of_day: str = Field(description="HH:MM")
     every_n_weeks: int
     timezone: str
-    min_cvss: float
-    warning_threshold: float
+    min_cvss: Number
+    warning_threshold: Number
     ignore_offline_sites: bool
     next_scan_at: WallTime
     running: bool
@@ -147,6 +166,6 @@ class ScanSchedule(BaseModel):
     status: str = Field(description="ready, starting, running, processing or stopping")
     last_run_at: WallTime | None = Field(description="When a scan was last initiated; null before the first.")
     notification_group: str
-    notify: list[Any] | None = Field(description="As sent by clients of the older contract.")
+    notify: list[UserId] | None = Field(description="As sent by clients of the older contract.")
     latest_scan: dict[str, Any] | None = Field(description="The last finished scan's report, or null.")
     warnings: list[str] = Field(description="What about this schedule deserves a second look.")

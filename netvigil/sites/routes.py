@@ -10,12 +10,12 @@ from sqlalchemy import inspect
 
 from netvigil.access.edge import (
     Caller,
+    JsonObject,
     Paging,
     Session,
     describes,
     json_body,
     link_next,
-    read_json_object,
     requires,
 )
 from netvigil.access.scopes import Scope
@@ -92,14 +92,14 @@ async def replace_site(
     summary="Change a site",
     response_model=Site,
     responses=answers(400, 404, 413, 422),
-    openapi_extra=describes(SiteWrite),
+    openapi_extra=describes(SiteWrite, part=True),
 )
-async def change_site(request: Request, session: Session, caller: CanManage, site_id: str) -> Site:
+async def change_site(session: Session, caller: CanManage, site_id: str, changes: JsonObject) -> Site:
     """Change the fields given and keep the others."""
     wanted = path_id(site_id, "site")
     site = await service.get_site(session, caller.organisation_id, wanted, lock=True)
     now = {"name": site.name, "networks": [str(n) for n in site.networks], "vantage": site.vantage}
-    body = validated(SiteWrite, {**now, **await read_json_object(request)})
+    body = validated(SiteWrite, {**now, **changes})
     return _shown(await service.update_site(session, caller.organisation_id, wanted, **_given(body)))
 
 

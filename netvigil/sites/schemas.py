@@ -5,10 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from netvigil.access.validation import Id, Text, domain_check
+from netvigil.access.validation import WITHOUT_NUL, Id, Text, domain_check
 from netvigil.access.wire import UtcTime
 from netvigil.sites.scope import parse_network
 
@@ -31,7 +39,7 @@ class Vantage(BaseModel):
 
     type: VantageType = VantageType.LOCAL
     # starts with a letter or digit, so that it can never be read as an option of a command
-    name: Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
+    name: Annotated[StrictStr, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
 
     @model_validator(mode="after")
     def _named(self) -> Vantage:
@@ -48,7 +56,7 @@ class SiteWrite(BaseModel):
     """A site as a client sends it; `id` is made when none is given."""
 
     id: Id | None = Field(default=None, description="Chosen by the client, or made by the service.")
-    name: Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+    name: Annotated[StrictStr, StringConstraints(min_length=1, max_length=255), WITHOUT_NUL]
     networks: Annotated[list[Network], Field(min_length=1, max_length=NETWORKS_MAX)] = Field(
         description="IPv4 networks in CIDR notation that may be scanned. A public one is allowed here, and only here.",
     )

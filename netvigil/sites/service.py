@@ -118,34 +118,41 @@ async def authorise(
     """Whether each (site, subnet) may be scanned; what may not is answered by its position.
 
     In `auto` mode an unknown site is registered with its subnet, and a site that no person ever edited
-    gains further private subnets; a public one always needs a person with `sites:manage`.
+    gains further private subnets; in `strict` mode neither happens. A public one always needs a person
+    with `sites:manage`.
     """
     problems: dict[int, Invalid] = {}
     # in the order of ids, so that two requests that name the same sites never wait for each other
     for position in sorted(range(len(wanted)), key=lambda i: (wanted[i][0], i)):
         site_id, subnet = wanted[position]
         site = await session.get(Site, (organisation_id, site_id), with_for_update=True)
+        if site is None and registration is SiteRegistration.AUTO and is_private(subnet):
+            site = await _register(session, organisation_id, site_id, subnet)
         if site is None and registration is SiteRegistration.STRICT:
             problems[position] = Invalid(
                 "site_unknown", f"The site '{site_id}' is not known; register it first."
             )
         elif site is not None and covers(site.networks, subnet):
             continue
-        elif site is not None and site.registration == Registration.PERSON:
+        elif site is not None and (
+            site.registration == Registration.PERSON or registration is SiteRegistration.STRICT
+        ):
             problems[position] = Invalid(
                 "subnet_out_of_scope", f"The subnet {subnet} is outside the networks of the site '{site_id}'."
             )
-        elif not is_private(subnet):
+        elif site is None or not is_private(subnet):
             problems[position] = Invalid(
                 "subnet_out_of_scope",
                 f"The subnet {subnet} is public; someone with the scope sites:manage must add it to the site first.",
             )
         else:
-            await _register(session, organisation_id, site_id, subnet)
+            site.networks = [*site.networks, subnet]
+            await session.flush()
     return problems
 
 
-async def _register(session: AsyncSession, organisation_id: UUID, site_id: UUID, subnet: IPv4Network) -> None:
+async def _register(session: AsyncSession, organisation_id: UUID, site_id: UUID, subnet: IPv4Network) -> Site:
+    """The site, locked: new with the subnet as its network, or what another request made of it just now."""
     await session.execute(
         insert(Site)
         .values(
@@ -159,8 +166,4 @@ async def _register(session: AsyncSession, organisation_id: UUID, site_id: UUID,
         )
         .on_conflict_do_nothing()
     )
-    # another request may have registered it a moment ago, with other networks
-    site = await get_site(session, organisation_id, site_id, lock=True)
-    if not covers(site.networks, subnet):
-        site.networks = [*site.networks, subnet]
-        await session.flush()
+    return await get_site(session, organisation_id, site_id, lock=True)

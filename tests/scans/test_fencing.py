@@ -111,3 +111,24 @@ async def test_recovery_plans_a_lost_schedule_job(database, make_schedule):
     await recover_schedules(database)
     async with database.session() as session:
         assert (await session.scalars(planned)).all() == [f"schedule:{schedule_id}"]
+
+
+async def test_network_that_was_taken_away_is_not_scanned(api, database, make_schedule):
+    """Neither by a new scan nor by one that waits: the site's networks decide when the packets would leave."""
+    schedule_id = await make_schedule()
+    site = "/sites/9c3c1392-7f36-4240-85f2-273573c0384a"
+    assert (await api.post(f"/scans/cve/scheduled/{schedule_id}/invoke")).status_code == 202
+    narrowed = await api.patch(site, json={"networks": ["10.0.0.0/24"]})
+    assert narrowed.status_code == 200
+    async with database.session() as session:
+        waiting = await session.scalar(select(SiteScan.id))
+    assert await writes.begin(database, waiting) is None
+    async with database.session() as session:
+        [site_scan] = await session.scalars(select(SiteScan))
+        assert (site_scan.state, site_scan.failure) == ("failed", "fault")
+    async with database.transaction() as session:
+        await session.execute(update(Scan).values(state="failed"))
+    assert (await api.post(f"/scans/cve/scheduled/{schedule_id}/invoke")).status_code == 202
+    status = (await api.get(f"/scans/cve/{schedule_id}/status")).json()
+    assert (status["status"], len(status["failed"])) == ("processing", 1)
+    assert "no longer among the site's networks" in next(iter(status["errors"].values()))
