@@ -14,6 +14,7 @@ lint: setup
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports
+	@$(RUN) python tools/check_sizes.py
 
 check: lint test
 
