@@ -111,6 +111,14 @@ async def cancel_waiting(session: AsyncSession, queueing_lock: str) -> None:
     )
 
 
+async def is_waiting(session: AsyncSession, name: str) -> bool:
+    """Whether a job of this name waits or runs."""
+    query = text(
+        "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE task_name = :name AND status IN ('todo', 'doing'))"
+    )
+    return bool(await session.scalar(query, {"name": name}))
+
+
 async def is_alive(session: AsyncSession, job_id: int | None, dead_after: float) -> bool:
     """Whether the job waits, or runs on a worker that still gives a heartbeat (seconds)."""
     if job_id is None:
@@ -131,6 +139,17 @@ async def requeue_stalled(session: AsyncSession, dead_after: float) -> int:
     """Put jobs of dead workers back into the queue; returns how many. One process at a time does it."""
     if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(7226001)")):
         return 0
+    # One that died after it planned its successor must not come back: two cannot wait under one queueing lock.
+    await session.execute(
+        text("""
+        SELECT procrastinate_finish_job_v1(j.id, 'failed', false)
+        FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+        WHERE j.status = 'doing'
+          AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => :dead_after))
+          AND EXISTS (SELECT FROM procrastinate_jobs n
+                      WHERE n.status = 'todo' AND n.queueing_lock = j.queueing_lock)"""),
+        {"dead_after": dead_after},
+    )
     rows = await session.execute(
         text("""
         SELECT procrastinate_retry_job_v2(j.id, now(), NULL, NULL, NULL)

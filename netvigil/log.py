@@ -44,3 +44,6 @@ def set_up_logging(*, json: bool, level: int = logging.INFO) -> None:
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # These log whole addresses, and a mirror's may hold a password.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)

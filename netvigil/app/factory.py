@@ -12,6 +12,8 @@ from sqlalchemy import text
 from netvigil.app.documents import add_documents
 from netvigil.app.errors import add_error_answers, unforeseen_answer
 from netvigil.app.middleware import Envelope
+from netvigil.catalogue import routes as feeds
+from netvigil.catalogue.sync.settings import read_feed_settings
 from netvigil.reports import routes as reports
 from netvigil.reports.queries import Links, read_activity
 from netvigil.scans import routes as scans
@@ -41,11 +43,19 @@ def create_app(service: Service) -> FastAPI:
     app.state.database = service.database
     app.state.keys = service.keys
     app.state.authority = service.authority
+    app.state.feed_settings = read_feed_settings()
     app.state.organisation_ids = {}
     app.state.schedule_activity = partial(_schedule_activity, service)
     add_error_answers(app)
     # fixed path segments win over {scan_id}: the order here is the order of matching
-    for router in (scans.router, schedules.router, reports.router, reports.downloads, sites.router):
+    for router in (
+        scans.router,
+        schedules.router,
+        reports.router,
+        reports.downloads,
+        sites.router,
+        feeds.router,
+    ):
         app.include_router(router)
     _add_health(app, service)
     add_documents(app)

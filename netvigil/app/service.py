@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
-import netvigil.findings.jobs
+import netvigil.catalogue.jobs
 import netvigil.reports.jobs
-import netvigil.scans.jobs  # noqa: F401 - the three register their tasks
+import netvigil.scans.jobs  # noqa: F401 - these register their tasks, as findings.jobs does
 from netvigil.access.keys import Keys, load_keys
 from netvigil.access.tokens import TokenAuthority
 from netvigil.catalogue.importer import import_starter
+from netvigil.catalogue.sync.planning import plan_sync
+from netvigil.catalogue.sync.settings import read_feed_settings
 from netvigil.db.datadir import DataDirectory
 from netvigil.db.embedded import EmbeddedServer, connect_url
 from netvigil.db.migrate import migrate
 from netvigil.db.session import Database
 from netvigil.errors import DatabaseFault, DataDirectoryHeld
+from netvigil.findings.jobs import request_rematch
 from netvigil.jobs import Services, apply_schema, build_app, every, run_worker
 from netvigil.scans.recovery import recover_scans, recover_schedules
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 RECOVER_SCANS_SECONDS = 2.0
 RECOVER_SCHEDULES_SECONDS = 60.0
+REMATCH_SECONDS = 10.0
 RESTART_PAUSE_SECONDS = 0.5
 
 
@@ -71,7 +76,11 @@ async def open_database(settings: Settings, purpose: str, *, share: bool) -> Asy
             yield database
         return
     with held:
-        async with EmbeddedServer(settings.data_dir) as server, _kept_up(server), _migrated(server.url) as database:
+        async with (
+            EmbeddedServer(settings.data_dir) as server,
+            _kept_up(server),
+            _migrated(server.url) as database,
+        ):
             yield database
 
 
@@ -85,28 +94,27 @@ async def open_service(settings: Settings, purpose: str, *, share: bool = False)
 
 
 @asynccontextmanager
-async def run_jobs(service: Service) -> AsyncIterator[None]:
-    """Run one worker and the recovery beside the caller; on exit running jobs are aborted and kept for later."""
+async def run_jobs(service: Service, *, sync_feeds: bool = True) -> AsyncIterator[None]:
+    """Run one worker and the recovery beside the caller; on exit running jobs are aborted and kept for later.
+
+    With `sync_feeds` the daily refresh of the vulnerability data is planned too, if the settings want it.
+    """
     services = Services(service.settings, service.database)
     dead_after = service.settings.worker_dead_after
     app = build_app(service.database.url)
+    if sync_feeds:
+        async with service.database.transaction() as session:
+            await plan_sync(session, read_feed_settings(), now=datetime.now(UTC), dead_after=dead_after)
     async with app.open_async():
-        work = [
-            asyncio.create_task(run_worker(app, services), name="worker"),
-            asyncio.create_task(
-                every(
-                    RECOVER_SCANS_SECONDS,
-                    lambda: recover_scans(service.database, dead_after),
-                    "recover_scans",
-                )
-            ),
-            asyncio.create_task(
-                every(
-                    RECOVER_SCHEDULES_SECONDS,
-                    lambda: recover_schedules(service.database),
-                    "recover_schedules",
-                )
-            ),
+        database = service.database
+        regular = (
+            ("recover_scans", RECOVER_SCANS_SECONDS, lambda: recover_scans(database, dead_after)),
+            ("recover_schedules", RECOVER_SCHEDULES_SECONDS, lambda: recover_schedules(database)),
+            ("request_rematch", REMATCH_SECONDS, lambda: request_rematch(database)),
+        )
+        work = [asyncio.create_task(run_worker(app, services), name="worker")]
+        work += [
+            asyncio.create_task(every(seconds, what, name), name=name) for name, seconds, what in regular
         ]
         try:
             yield

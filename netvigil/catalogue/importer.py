@@ -22,17 +22,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import structlog
 
-from netvigil.catalogue.feeds.detect import UnknownFeed, recognise
+from netvigil.catalogue.copying import COPY_HEADER, COPY_TRAILER
+from netvigil.catalogue.feeds.detect import FEEDS, UnknownFeed, recognise
 from netvigil.catalogue.feeds.files import file_digest, read_chunks
 from netvigil.catalogue.models import STARTER
-from netvigil.catalogue.staging import (
-    COLUMNS,
-    COPY_HEADER,
-    COPY_TRAILER,
-    StagedBlock,
-    stage_block,
-    start_worker,
-)
+from netvigil.catalogue.staging import StagedBlock, stage_block, start_worker
 from netvigil.db.session import libpq_url
 from netvigil.errors import DatabaseFault, EnvironmentFault, FeedError
 
@@ -43,7 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from netvigil.catalogue.feeds.base import Block, Feed
+    from netvigil.catalogue.feeds.base import Block, Feed, Target
 
 _LOCK = 0x6E76_6361_7461  # "nvcata", any number that nothing else takes
 LOCK_WAIT_SECONDS = 600
@@ -51,29 +45,19 @@ _PROCESSES_FROM = 1 << 20  # bytes on disk; below, starting a process takes long
 _MAX_WORKERS = 4
 _WORK_MEM = "64MB"
 
-_STAGE = """
-    CREATE TEMPORARY TABLE incoming (
-        cve_id text COLLATE "C", status text, published timestamptz, modified timestamptz, score float8,
-        severity text, vector text, cvss_version text, product_keys int[], configurations bytea, details bytea
-    ) ON COMMIT DROP
-"""
-_COUNT_DUPLICATES = "SELECT count(*) - count(DISTINCT cve_id) FROM incoming"
-# of equally new ones the later in the call stays
-_DROP_DUPLICATES = """
-    DELETE FROM incoming older USING incoming newer
-    WHERE older.cve_id = newer.cve_id AND (older.modified, older.ctid) < (newer.modified, newer.ctid)
-"""
-_MERGE = f"""
-    INSERT INTO cve (catalogue_version, starter, {COLUMNS})
-    SELECT %(version)s, %(starter)s, {COLUMNS} FROM incoming
-    ON CONFLICT (cve_id) DO UPDATE SET
-        (catalogue_version, starter, {COLUMNS}) =
-        ROW (excluded.catalogue_version, excluded.starter, {", ".join(f"excluded.{c}" for c in COLUMNS.split(", "))})
-    WHERE cve.starter OR (NOT excluded.starter AND excluded.modified > cve.modified)
-"""  # noqa: S608 - COLUMNS is a constant of ours
 _LOG = """
-    INSERT INTO feed_import (catalogue_version, source, file_name, digest, records, skipped, newest_modified)
+    INSERT INTO feed_import
+        (catalogue_version, source, file_name, digest, records, skipped, newest_modified)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+_BEYOND_STARTER = "SELECT 1 FROM cve WHERE NOT starter LIMIT 1"
+_STARTER_DIGESTS = """
+    SELECT digest FROM feed_import WHERE source = %s AND catalogue_version = (
+        SELECT max(catalogue_version) FROM feed_import WHERE source = %s
+    )
+"""
+_HELD = """
+    UPDATE feed_import SET held = %s WHERE id = (SELECT max(id) FROM feed_import WHERE source = %s)
 """
 
 log = structlog.get_logger(__name__)
@@ -132,12 +116,18 @@ async def import_paths(database: str | AsyncEngine, paths: Iterable[Path]) -> li
 
 
 async def import_starter(database: str | AsyncEngine) -> list[ImportResult]:
-    """Import the package's starter catalogue if the catalogue is empty; an empty list otherwise."""
-    async with _connect(database) as connection:
-        row = await (await connection.execute("SELECT EXISTS (SELECT FROM cve)")).fetchone()
-    if row is None or row[0]:
-        return []
+    """Import the package's starter catalogue if nothing else is there; an empty list when it is there or not needed.
+
+    A newer package's starter replaces an older one's for as long as there is nothing else.
+    """
     with resources.as_file(resources.files("netvigil.catalogue") / "starter") as folder:
+        digests = sorted([file_digest(path) for path, _ in _files([folder])])
+        async with _connect(database) as connection:
+            if await (await connection.execute(_BEYOND_STARTER)).fetchone():
+                return []
+            rows = await (await connection.execute(_STARTER_DIGESTS, [STARTER, STARTER])).fetchall()
+        if sorted(digest for (digest,) in rows) == digests:
+            return []
         return await _import(database, [folder], starter=True)
 
 
@@ -147,18 +137,33 @@ async def _import(database: str | AsyncEngine, paths: Iterable[Path], *, starter
         version = await _begin(connection)
         try:
             with _executor([file.path for file in files]) as executor:
-                await _stage(connection, executor, files)
+                for target, group in _by_target(files):
+                    await connection.execute(target.stage)
+                    await _stage(connection, executor, target, group)
         except BrokenProcessPool as error:
             raise EnvironmentFault("A process that reads feeds was killed, or memory ran out.") from error
         _refuse_unreadable(files)
-        changed = await _merge(connection, files, version, starter=starter)
+        changed = 0
+        for target, group in _by_target(files):
+            changed += await _merge(connection, target, group, version, starter=starter)
     log.info("catalogue imported", catalogue_version=version, files=len(files), changed=changed)
     return [
-        ImportResult(
-            one.path, STARTER if starter else one.feed.name, one.records, one.skipped, one.seconds, version
-        )
+        ImportResult(one.path, _source(one, starter=starter), one.records, one.skipped, one.seconds, version)
         for one in files
     ]
+
+
+def _source(file: _File, *, starter: bool) -> str:
+    return STARTER if starter else file.feed.name
+
+
+def _by_target(files: Sequence[_File]) -> Iterator[tuple[Target, list[_File]]]:
+    """The files of each target; targets in the order in which they first appear."""
+    groups: dict[str, list[_File]] = {}
+    for file in files:
+        groups.setdefault(file.feed.target.name, []).append(file)
+    for group in groups.values():
+        yield group[0].feed.target, group
 
 
 # --------------------------------------------------------------------- files
@@ -204,12 +209,14 @@ def _workers() -> int:
     return max(1, min(_MAX_WORKERS, len(os.sched_getaffinity(0))))
 
 
-async def _stage(connection: psycopg.AsyncConnection, executor: Executor, files: Sequence[_File]) -> None:
+async def _stage(
+    connection: psycopg.AsyncConnection, executor: Executor, target: Target, files: Sequence[_File]
+) -> None:
     """All files into the temporary table. Only so many blocks are under way that memory stays flat."""
     waiting: deque[tuple[_File, asyncio.Future[StagedBlock]]] = deque()
     async with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY incoming ({COLUMNS}) FROM STDIN BINARY") as copy,
+        cursor.copy(target.copy) as copy,
     ):
         await copy.write(COPY_HEADER)
         blocks = _blocks(files)
@@ -281,31 +288,37 @@ async def _begin(connection: psycopg.AsyncConnection) -> int:
     except psycopg.errors.LockNotAvailable as error:
         raise DatabaseFault(f"Another import has not ended within {LOCK_WAIT_SECONDS} seconds.") from error
     await connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'")
-    await connection.execute(_STAGE)
     found = await connection.execute("SELECT coalesce(max(catalogue_version), 0) + 1 FROM feed_import")
     row = await found.fetchone()
     return int(row[0]) if row else 1
 
 
 async def _merge(
-    connection: psycopg.AsyncConnection, files: Sequence[_File], version: int, *, starter: bool
+    connection: psycopg.AsyncConnection,
+    target: Target,
+    files: Sequence[_File],
+    version: int,
+    *,
+    starter: bool,
 ) -> int:
-    """Bring the staged rows into the catalogue; how many CVEs are new or have changed."""
-    found = await (await connection.execute(_COUNT_DUPLICATES)).fetchone()
-    if found and found[0]:
-        await connection.execute(_DROP_DUPLICATES)
-    merged = await connection.execute(_MERGE, {"version": version, "starter": starter})
-    for file in files:
-        source = STARTER if starter else file.feed.name
-        values = (
-            version,
-            source,
-            file.path.name,
-            file.digest,
-            file.records,
-            file.skipped,
-            file.newest_modified,
-        )
-        await connection.execute(_LOG, values)
-    await connection.execute("ANALYZE cve")
-    return merged.rowcount
+    """Bring the staged rows into the catalogue and log the files; how many CVEs are new or have changed."""
+    values = {"version": version, "starter": starter}
+    await connection.execute(f"ANALYZE {target.staging_table}")
+    for statement in target.merge:
+        await connection.execute(statement, values)
+    for one in files:
+        counts = (one.path.name, one.digest, one.records, one.skipped, one.newest_modified)
+        await connection.execute(_LOG, (version, _source(one, starter=starter), *counts))
+    await _count_held(connection, target)
+    if target.changed is None:
+        return 0
+    changed = await (await connection.execute(target.changed, values)).fetchone()
+    return int(changed[0]) if changed else 0
+
+
+async def _count_held(connection: psycopg.AsyncConnection, target: Target) -> None:
+    """Note with each feed's newest import how much of it the catalogue holds now; another feed's may have gone."""
+    held = {feed.name: 0 for feed in FEEDS if feed.target.name == target.name}
+    held |= dict(await (await connection.execute(target.held)).fetchall())
+    for name, number in held.items():
+        await connection.execute(_HELD, (number, name))

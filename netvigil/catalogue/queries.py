@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import gc
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, Row, Text, any_, bindparam, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Integer, Row, Text, any_, bindparam, exists, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
-from netvigil.catalogue.encoding import Key, StoredCve, decode_configurations, decode_record, product_key
-from netvigil.catalogue.models import STARTER, Cve, FeedImport
+from netvigil.catalogue.encoding import Key, PackedConfigurations, product_key
+from netvigil.catalogue.merging import merge_parts
+from netvigil.catalogue.models import Cve, CvePart, FeedImport
+from netvigil.catalogue.parts import StoredPart
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,15 +26,18 @@ if TYPE_CHECKING:
     from netvigil.catalogue.records import CveRecord
     from netvigil.matching.ranges import Configuration
 
+_KEYS_AT_ONCE = 200  # more, and PostgreSQL reads the whole table and compares every row with every key
+_PAUSE_FROM = 5000  # rows
 _DECODE_IN_THREAD_FROM = 200  # rows; below, decoding takes under a few milliseconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """A CVE that names a wanted product as vulnerable, and its score, with what is left to compare.
 
-    `configurations` are pruned to the wanted products (`encoding.decode_configurations`). The score's four
-    fields are None where nobody has scored the CVE.
+    `packed` holds its configurations pruned to the wanted products, None where it has none; they are decoded when they
+    are asked for. `configured_by` is the source that they are from. The score's four fields are None where nobody has
+    scored the CVE.
     """
 
     cve_id: str
@@ -37,22 +45,30 @@ class Candidate:
     severity: str | None
     vector: str | None
     cvss_version: str | None
-    configurations: tuple[Configuration, ...]
+    configured_by: str
+    packed: PackedConfigurations | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def configurations(self) -> tuple[Configuration, ...]:
+        """What is affected, typed."""
+        return self.packed.decode() if self.packed else ()
+
+    @cached_property
+    def guesses(self) -> frozenset[Key]:
+        """The products among them whose CPE names the source did not give."""
+        return self.packed.guesses() if self.packed else frozenset()
 
     def vulnerable_products(self) -> set[Key]:
         """The products that its criteria call vulnerable."""
-        return {
-            one.criteria.name
-            for configuration in self.configurations
-            for node in configuration.nodes
-            for one in node.ranges
-            if one.vulnerable
-        }
+        return {name for name, _ in self.packed.vulnerable()} if self.packed else set()
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What one source has given in all its imports; `data_date` is its newest record's modification."""
+    """What one source has given: `records` that the catalogue holds now, `skipped` in its newest import.
+
+    `data_date` is its newest record's modification.
+    """
 
     source: str
     records: int
@@ -78,24 +94,46 @@ class CatalogueState:
     sources: tuple[SourceState, ...]
 
 
-async def find_candidates(session: AsyncSession, products: Collection[Key]) -> list[Candidate]:
-    """Every CVE with a vulnerable criterion on one of the products (part, vendor, product), in one round trip.
+async def find_candidates(
+    session: AsyncSession, products: Collection[Key], *, changed_since: int | None = None
+) -> list[Candidate]:
+    """Every CVE with a vulnerable criterion on one of the products (part, vendor, product), in one round trip for up to 200.
 
-    Rejected CVEs have no criteria and never appear; Deferred ones do. In order of the CVE's name.
+    Rejected CVEs have no criteria and never appear; Deferred ones do. In order of the CVE's name. With
+    `changed_since` only those that an import after that catalogue version has changed.
     """
     wanted = frozenset(products)
-    if not wanted:
-        return []
-    keys = bindparam("product_keys", sorted({product_key(*product) for product in wanted}), ARRAY(Integer))
-    found = await session.execute(
-        select(Cve.cve_id, Cve.score, Cve.severity, Cve.vector, Cve.cvss_version, Cve.configurations)
-        .where(Cve.product_keys.overlap(keys))
-        .order_by(Cve.cve_id)
-    )
-    rows = found.all()
+    every = sorted({product_key(*product) for product in wanted})
+    rows: dict[str, Sequence[Any]] = {}
+    for start in range(0, len(every), _KEYS_AT_ONCE):
+        some = every[start : start + _KEYS_AT_ONCE]
+        rows |= {row[0]: row for row in await _rows_of(session, some, changed_since)}
     if len(rows) < _DECODE_IN_THREAD_FROM:
         return _decoded(rows, wanted)
     return await asyncio.to_thread(_decoded, rows, wanted)
+
+
+async def _rows_of(
+    session: AsyncSession, product_keys: Sequence[int], changed_since: int | None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    keys = bindparam("product_keys", product_keys, ARRAY(Integer))
+    found = await session.execute(
+        select(
+            Cve.cve_id,
+            Cve.score,
+            Cve.severity,
+            Cve.vector,
+            Cve.cvss_version,
+            Cve.configured_by,
+            CvePart.configurations,
+        )
+        .join(CvePart, (CvePart.cve_id == Cve.cve_id) & (CvePart.source == Cve.configured_by))
+        .where(
+            Cve.product_keys.overlap(keys),
+            true() if changed_since is None else Cve.catalogue_version > changed_since,
+        )
+    )
+    return found.all()
 
 
 async def get_cves(
@@ -105,32 +143,56 @@ async def get_cves(
 
     Without `with_configurations` each record's `configurations` is empty, which is far cheaper.
     """
-    columns = [getattr(Cve, name) for name in StoredCve._fields]
+    columns = [getattr(CvePart, name) for name in StoredPart._fields]
     wanted = bindparam("cve_ids", sorted(set(cve_ids)), ARRAY(Text))  # one parameter, however many names
-    rows = (await session.execute(select(*columns).where(Cve.cve_id == any_(wanted)))).all()
+    rows = (await session.execute(select(*columns).where(CvePart.cve_id == any_(wanted)))).all()
 
     def decode() -> dict[str, CveRecord]:
-        records = (decode_record(StoredCve(*row), with_configurations=with_configurations) for row in rows)
-        return {record.cve_id: record for record in records}
+        parts: dict[str, list[StoredPart]] = {}
+        for row in rows:
+            parts.setdefault(row[0], []).append(StoredPart(*row))
+        return {
+            name: merge_parts(of_one, with_configurations=with_configurations)
+            for name, of_one in parts.items()
+        }
 
     return decode() if len(rows) < _DECODE_IN_THREAD_FROM else await asyncio.to_thread(decode)
 
 
+async def latest_version(session: AsyncSession) -> int:
+    """The number of the newest import, 0 before the first."""
+    return await session.scalar(select(func.max(FeedImport.catalogue_version))) or 0
+
+
+async def changed_cves(session: AsyncSession, since: int) -> set[str]:
+    """The CVEs that an import after the catalogue version `since` has changed."""
+    return set(await session.scalars(select(Cve.cve_id).where(Cve.catalogue_version > since)))
+
+
 async def catalogue_state(session: AsyncSession) -> CatalogueState:
     """Version, size, age and sources of the catalogue."""
+    newest = FeedImport.id.label("id"), FeedImport.source, FeedImport.held, FeedImport.catalogue_version
+    last = (
+        select(*newest)
+        .ext(distinct_on(FeedImport.source))
+        .order_by(FeedImport.source, FeedImport.id.desc())
+        .subquery()
+    )
     found = await session.execute(
         select(
             FeedImport.source,
-            func.sum(FeedImport.records),
-            func.sum(FeedImport.skipped),
+            func.coalesce(func.max(last.c.held), func.sum(FeedImport.records)),
+            func.sum(FeedImport.skipped).filter(FeedImport.catalogue_version == last.c.catalogue_version),
             func.max(FeedImport.imported_at),
             func.max(FeedImport.newest_modified),
         )
+        .join(last, last.c.source == FeedImport.source)
         .group_by(FeedImport.source)
         .order_by(FeedImport.source)
     )
     sources = tuple(SourceState(*row) for row in found.all())
     cves = await session.scalar(select(func.count()).select_from(Cve))
+    beyond_starter = await session.scalar(select(exists().where(~Cve.starter)))
     number = await session.scalar(select(func.max(FeedImport.catalogue_version)))
     data_date = max((one.data_date for one in sources if one.data_date is not None), default=None)
     return CatalogueState(
@@ -138,15 +200,38 @@ async def catalogue_state(session: AsyncSession) -> CatalogueState:
         cves=cves or 0,
         data_date=data_date,
         imported_at=max((one.imported_at for one in sources), default=None),
-        starter_only={one.source for one in sources} <= {STARTER},
+        starter_only=not beyond_starter,
         sources=sources,
     )
 
 
-def _decoded(rows: Sequence[Row[*tuple[Any, ...]]], wanted: frozenset[Key]) -> list[Candidate]:
+@contextmanager
+def collection_paused(rows: int) -> Iterator[None]:
+    """No garbage collection while very many rows are worked on.
+
+    They hold no cycles, but each look for some goes over all the lists that they consist of, which doubles the time.
+    """
+    pause = rows > _PAUSE_FROM and gc.isenabled()
+    if pause:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pause:
+            gc.freeze()  # and back: what was made meanwhile counts as old, and is not gone over three times now
+            gc.unfreeze()
+            gc.enable()
+
+
+def _decoded(rows: dict[str, Sequence[Any]], wanted: frozenset[Key]) -> list[Candidate]:
+    with collection_paused(len(rows)):
+        return _candidates(rows, wanted)
+
+
+def _candidates(rows: dict[str, Sequence[Any]], wanted: frozenset[Key]) -> list[Candidate]:
     candidates = []
-    for cve_id, score, severity, vector, cvss_version, data in rows:
-        # an index number can stand for two products, then nothing is left here
-        if configurations := decode_configurations(data, wanted):
-            candidates.append(Candidate(cve_id, score, severity, vector, cvss_version, configurations))
+    for _, (cve_id, score, severity, vector, cvss_version, configured_by, data) in sorted(rows.items()):
+        packed = PackedConfigurations(data, wanted)
+        if packed:  # an index number can stand for two products, then nothing is left here
+            candidates.append(Candidate(cve_id, score, severity, vector, cvss_version, configured_by, packed))
     return candidates

@@ -89,7 +89,8 @@ class CveRecord:
 
     `assigner` is NVD's `sourceIdentifier`, `status` its `vulnStatus`, `description` the English one; times
     are UTC. `configurations` is empty for Rejected records, for those that NVD has not analysed, and where
-    a query says that it leaves them out.
+    a query says that it leaves them out. `origins` are pairs of a part of the record and the source it is from:
+    (`configurations`, `cvelist`), (`description`, `nvd`), …; metrics name their source themselves.
     """
 
     cve_id: str
@@ -103,6 +104,7 @@ class CveRecord:
     references: tuple[Reference, ...] = ()
     configurations: tuple[Configuration, ...] = ()
     known_exploited: KnownExploited | None = None
+    origins: tuple[tuple[str, str], ...] = ()
 
     @property
     def best_metric(self) -> Metric | None:
@@ -128,6 +130,11 @@ def best_metric(metrics: Iterable[Metric]) -> Metric | None:
 def preference(cvss_version: str, base_score: float, *, primary: bool) -> tuple[int, float]:
     """The sort key behind `best_metric`: the smallest is the one that counts; CVSS_VERSIONS are known."""
     return _PREFERENCE[cvss_version, primary], -base_score
+
+
+def metric_rank(cvss_version: str, *, primary: bool) -> int:
+    """The place of a kind of score in that order, 0 for the best."""
+    return _PREFERENCE[cvss_version, primary]
 
 
 def severity_of(score: float, cvss_version: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -32,9 +33,19 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
-out = Console(highlight=False, emoji=False, markup=False)
+PIPE_WIDTH = 200
+"""Columns where there is no terminal to ask: a table that goes into a file or to grep must not lose text."""
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, width=width)
+
+
+out = _console(stderr=False)
 """Results; markup is off, for some of the text comes from devices."""
-err = Console(stderr=True, highlight=False, emoji=False, markup=False)
+err = _console(stderr=True)
 """Everything else."""
 
 

@@ -75,6 +75,21 @@ def feeds_import(
     run_feeds_import(paths, data_dir, as_json=as_json)
 
 
+@feeds.command("sync")
+def feeds_sync(
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Only these, such as nvd or kev.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Fetch what is new from every source, and import it."""
+    from netvigil.cli.feeds import run_feeds_sync
+
+    run_feeds_sync(sources or [], data_dir, as_json=as_json)
+
+
 @feeds.command("status")
 def feeds_status(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Show what the catalogue holds and how old it is."""
@@ -115,7 +130,7 @@ def scan(
 
 
 @app.command()
-def lab() -> None:
+def lab(data_dir: DataDir = None) -> None:  # noqa: ARG001 - every command takes it; the lab keeps no data
     """Serve about twelve emulated devices on loopback addresses until Ctrl-C, to try scans on."""
     from netvigil.cli.lab import run_lab
 

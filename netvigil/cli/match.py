@@ -65,11 +65,15 @@ def _product(text: str) -> Product:
         cpe = parse_cpe(text)
     except CpeError as error:
         raise UsageError(f"{text!r} is no CPE name: {error}.") from None
-    return Product(cpe=cpe, confidence=Confidence.EXACT, evidence=f"given as {text}")
+    return Product(cpe=cpe, confidence=Confidence.EXACT, evidence=text)
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
-    table = Table("CVE", "Score", "Severity", "Confidence", "Affected", "Why")
+    table = Table()
+    for name in ("CVE", "Score", "Severity", "Confidence"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Affected")
+    table.add_column("Why")
     for one in found:
         score = "-" if one["score"] is None else f"{one['score']:.1f}"
         evidence = one["evidence"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,9 +22,11 @@ from netvigil.cli.serve import in_url
 from netvigil.cli.token import UNITS
 from netvigil.errors import EnvironmentFault, NetvigilError
 from netvigil.lab.service import Lab
+from netvigil.log import set_up_logging
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from netvigil.app.service import Service
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
 ORGANISATION = "quickstart"
 SITE_ID = UUID("6c616200-0000-4000-8000-000000000001")
 DESCRIPTION = "Built-in lab"
+LAB_NETWORKS = ("127.77.0.0/28", "127.77.0.16/28", "127.77.0.32/28", "127.77.0.48/28")
 PATIENCE_SECONDS = 600
+NARROW_BELOW = 110  # columns of the terminal
 FINAL = {"completed", "failed", "stopped"}
 
 
@@ -40,12 +45,17 @@ def run_quickstart(host: str, port: int, data_dir: Path | None, *, leave: bool) 
 
     async def work() -> None:
         settings = settings_from(data_dir, quiet=True)
+        # what the service thinks of an interrupted scan is for its operator, not for a first look
+        set_up_logging(json=settings.log_json, level=logging.ERROR)
         stop = stop_on_signals()
         listener = _bind_somewhere(host, port)
         base = f"http://{in_url(host)}:{listener.getsockname()[1]}"
         with listener:
             err.print(f"Starting the service on {base}, with its data in {settings.data_dir} ...")
-            async with open_service(settings, "netvigil quickstart") as service, run_jobs(service):
+            async with (
+                open_service(settings, "netvigil quickstart") as service,
+                run_jobs(service, sync_feeds=False),
+            ):
                 server = asyncio.create_task(serve_until(create_app(service), listener, stop))
                 try:
                     await _until(stop, _show(service, base, leave=leave))
@@ -65,21 +75,38 @@ async def _show(service: Service, base: str, *, leave: bool) -> None:
     )
     headers = {"Authorization": f"Bearer {token}"}
     async with (
-        Lab.start() as lab,
+        _free_lab() as lab,
         httpx.AsyncClient(base_url=base, headers=headers, timeout=30, trust_env=False) as api,
     ):
         truth = lab.truth()
         err.print(lab_table(truth))
         schedule = await _schedule(api, str(truth["subnet"]))
-        scan_id = (await _call(api, "POST", f"/scans/cve/scheduled/{schedule}/invoke"))["scan_id"]
+        scan_id = await _start(api, schedule)
         await _watch(api, schedule)
         report = await _call(api, "GET", f"/scans/cve/{scan_id}")
         content = await _call(api, "GET", report["json_url"])
         _print_report(report, content)
         _print_addresses(base, token, schedule, report)
+        if report["state"] != "completed":
+            raise EnvironmentFault(f"The scan ended {report['state']}. {report['error'] or ''}".strip())
         if not leave:
             err.print("The service and the lab go on. Ctrl-C ends both.")
             await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def _free_lab() -> AsyncIterator[Lab]:
+    """The lab in the first of its networks that no other user of this computer has."""
+    async with AsyncExitStack() as stack:
+        for subnet in LAB_NETWORKS:
+            try:
+                lab = await stack.enter_async_context(Lab.start(subnet))
+            except EnvironmentFault:
+                if subnet == LAB_NETWORKS[-1]:
+                    raise
+            else:
+                break
+        yield lab
 
 
 async def _schedule(api: httpx.AsyncClient, subnet: str) -> str:
@@ -90,6 +117,9 @@ async def _schedule(api: httpx.AsyncClient, subnet: str) -> str:
     await _call(api, method, path, site)
     for schedule in await _call(api, "GET", "/scans/cve/scheduled"):
         if schedule["description"] == DESCRIPTION:
+            path = f"/scans/cve/scheduled/{schedule['id']}"
+            if schedule["sites"][0]["subnet"] != subnet:
+                await _call(api, "PATCH", path, {"sites": [{"id": str(SITE_ID), "subnet": subnet}]})
             return str(schedule["id"])
     wanted = {
         "description": DESCRIPTION,
@@ -103,6 +133,15 @@ async def _schedule(api: httpx.AsyncClient, subnet: str) -> str:
         "sites": [{"id": str(SITE_ID), "subnet": subnet}],
     }
     return str((await _call(api, "POST", "/scans/cve/scheduled", wanted))["id"])
+
+
+async def _start(api: httpx.AsyncClient, schedule: str) -> str:
+    """The id of a new scan; of the one that goes on when the last quickstart was ended in the middle of it."""
+    answer = await api.post(f"/scans/cve/scheduled/{schedule}/invoke")
+    if answer.status_code != httpx.codes.CONFLICT or answer.json()["code"] != "scan_already_running":
+        return str(_content(answer)["scan_id"])
+    err.print("The last scan was interrupted; it goes on where it was.")
+    return str((await _call(api, "GET", f"/scans/cve/{schedule}/status"))["id"])
 
 
 async def _watch(api: httpx.AsyncClient, schedule: str) -> None:
@@ -124,27 +163,22 @@ async def _watch(api: httpx.AsyncClient, schedule: str) -> None:
 
 
 def _print_report(report: dict[str, Any], content: dict[str, Any]) -> None:
-    table = Table(
-        "CVE",
-        "Score",
-        "Severity",
-        "Address",
-        "Port",
-        "Confidence",
-        "Seen",
-        "Affected",
-        title="Findings",
-        title_justify="left",
-    )
+    # Identifiers stay whole however narrow the terminal is; what does not fit is left out, it stands in the report.
+    narrow = out.width < NARROW_BELOW
+    table = Table(title="Findings", title_justify="left")
+    for name in ("CVE", "Score", *(() if narrow else ("Severity",)), "Address", "Port"):
+        table.add_column(name, no_wrap=True)
+    for name in (*(() if narrow else ("Confidence",)), "Seen", "Affected"):
+        table.add_column(name)
     for one in content["findings"]:
         port = str(one["service"]["port"]) if one["service"] else "-"
         table.add_row(
             one["cve_id"],
             f"{one['score']:.1f}",
-            one["severity"],
+            *(() if narrow else (one["severity"],)),
             one["host"]["ip_address"],
             port,
-            one["confidence"],
+            *(() if narrow else (one["confidence"],)),
             one["evidence"]["seen"],
             one["evidence"]["range"],
         )
@@ -171,9 +205,13 @@ def _print_addresses(base: str, token: str, schedule: str, report: dict[str, Any
 
 
 async def _call(api: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    answer = await api.request(method, path, json=body)
+    return _content(await api.request(method, path, json=body))
+
+
+def _content(answer: httpx.Response) -> Any:
     if answer.is_error:
-        raise EnvironmentFault(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        raise EnvironmentFault(f"{asked} answered {answer.status_code}: {answer.text[:300]}")
     return answer.json()
 
 

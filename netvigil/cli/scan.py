@@ -75,21 +75,18 @@ def run_scan(cidrs: list[str], vantage: str, data_dir: Path | None, *, as_json: 
 
 def tables(result: dict[str, Any]) -> list[Table]:
     """The result for people: hosts with their services, then findings, worst first."""
-    hosts = Table("Address", "MAC", "Hostname", "Services", title="Hosts", title_justify="left")
+    hosts = Table(title="Hosts", title_justify="left")
+    for name in ("Address", "MAC"):
+        hosts.add_column(name, no_wrap=True)
+    for name in ("Hostname", "Services"):
+        hosts.add_column(name)
     for host in result["hosts"]:
         services = "\n".join(_service_line(service) for service in host["services"]) or "no open port seen"
         hosts.add_row(host["ip"], host["mac"] or "-", host["hostname"] or "-", services)
-    findings = Table(
-        "CVE",
-        "Score",
-        "Severity",
-        "Address",
-        "Port",
-        "Confidence",
-        "Why",
-        title="Findings",
-        title_justify="left",
-    )
+    findings = Table(title="Findings", title_justify="left")
+    for name in ("CVE", "Score", "Severity", "Address", "Port", "Confidence"):
+        findings.add_column(name, no_wrap=True)
+    findings.add_column("Why")
     rows = [(host["ip"], finding) for host in result["hosts"] for finding in host["findings"]]
     for address, one in sorted(rows, key=lambda row: (-(row[1]["score"] or 0), row[1]["cve_id"], row[0])):
         findings.add_row(

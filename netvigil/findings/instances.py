@@ -8,17 +8,21 @@ from netvigil.access.wire import utc_text
 from netvigil.catalogue.records import parse_vector
 
 if TYPE_CHECKING:
+    from netvigil.catalogue.enrichment import Enrichment
     from netvigil.catalogue.records import CveRecord
     from netvigil.findings.models import Finding
     from netvigil.inventory.models import Host, Service
 
 
 def build_instance(
-    finding: Finding, host: Host, service: Service | None, record: CveRecord | None
+    finding: Finding,
+    host: Host,
+    service: Service | None,
+    record: CveRecord | None,
+    enrichment: Enrichment,
 ) -> dict[str, Any]:
     """One entry of `cves` (contract: CveInstance); `record` is None when the CVE has left the catalogue."""
     metric = record.best_metric if record else None
-    known = record.known_exploited if record else None
     return {
         "id": str(finding.id),
         "cve_id": finding.cve_id,
@@ -43,20 +47,38 @@ def build_instance(
         "compliance_tags": [],
         "host": host_identity(host),
         "status": "open",
+        "source": finding.source,
         "other_occurrences": [],
         "service": _service(service, finding.cpe),
         "evidence": finding.evidence,
         "confidence": finding.confidence,
-        "epss": None,
-        "kev": {
-            "date_added": known.date_added.isoformat(),
-            "due_date": known.due_date.isoformat() if known.due_date else None,
-            "ransomware": None,
-        }
-        if known
-        else None,
+        "epss": _epss(enrichment),
+        "kev": _kev(enrichment, record),
         "cwe": list(record.cwes) if record else [],
         "fixed_in": finding.evidence.get("fixed_in"),
+    }
+
+
+def _epss(enrichment: Enrichment) -> dict[str, Any] | None:
+    if enrichment.epss is None:
+        return None
+    one = enrichment.epss
+    return {"score": one.score, "percentile": one.percentile, "date": one.date.isoformat()}
+
+
+def _kev(enrichment: Enrichment, record: CveRecord | None) -> dict[str, Any] | None:
+    """CISA's own list where it is loaded, else what NVD repeats of it; that says nothing of ransomware."""
+    listed = enrichment.kev
+    if listed is not None:
+        due, added, ransomware = listed.due_date, listed.date_added, listed.ransomware
+    elif record is not None and record.known_exploited is not None:
+        due, added, ransomware = record.known_exploited.due_date, record.known_exploited.date_added, None
+    else:
+        return None
+    return {
+        "date_added": added.isoformat(),
+        "due_date": due.isoformat() if due else None,
+        "ransomware": ransomware,
     }
 
 

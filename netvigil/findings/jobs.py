@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
 from procrastinate import JobContext, RetryStrategy
 
+from netvigil.findings.rematch import is_due, rematch
 from netvigil.findings.service import reconcile
-from netvigil.jobs import enqueue, is_last_try, services_of, tasks
+from netvigil.jobs import enqueue, is_last_try, is_waiting, services_of, tasks
 from netvigil.scans.service import FREEZE_JOB, RECONCILE_JOB, fail_scan, lock_scan, record_event
 from netvigil.scans.states import ScanState
 
+if TYPE_CHECKING:
+    from netvigil.db.session import Database
+
 log = structlog.get_logger(__name__)
+REMATCH_JOB = "findings.rematch"
 RETRY = RetryStrategy(max_attempts=3, exponential_wait=2)
 
 
@@ -33,3 +39,16 @@ async def reconcile_scan(context: JobContext, scan_id: str) -> None:
             async with database.transaction() as session:
                 await fail_scan(session, UUID(scan_id), "Matching failed; the service's log says why.")
         raise
+
+
+@tasks.task(name=REMATCH_JOB, pass_context=True, retry=RETRY)
+async def rematch_catalogue(context: JobContext) -> None:
+    """Match what was seen with the CVEs that an import changed."""
+    await rematch(services_of(context).database)
+
+
+async def request_rematch(database: Database) -> None:
+    """Enqueue a rematch when an import has changed the catalogue, whoever ran it and wherever."""
+    async with database.transaction() as session:
+        if await is_due(session) and not await is_waiting(session, REMATCH_JOB):
+            await enqueue(session, REMATCH_JOB, lock="rematch", queueing_lock="rematch")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
+from netvigil.catalogue.enrichment import get_enrichment
 from netvigil.catalogue.queries import catalogue_state, get_cves
-from netvigil.catalogue.service import match_inventories
-from netvigil.findings.models import Finding
+from netvigil.catalogue.service import match_hosts
+from netvigil.findings.models import Finding, Source, Unaffected
 from netvigil.inventory.models import Host
 from netvigil.matching.identify import identify
 from netvigil.matching.wording import describe_range
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from netvigil.catalogue.records import CveRecord
     from netvigil.catalogue.service import CveMatch
-    from netvigil.matching.products import Product
+    from netvigil.matching.products import NotAffected, Product
     from netvigil.scans.models import Scan
 
 HOSTS_AT_ONCE = 256  # bounds the memory of a large scan
@@ -34,19 +35,53 @@ async def reconcile(session: AsyncSession, scan: Scan) -> int:
     Done twice it gives the same: what an interrupted turn left behind is replaced in this transaction.
     """
     await session.execute(delete(Finding).where(Finding.scan_id == scan.id))
+    await session.execute(delete(Unaffected).where(Unaffected.scan_id == scan.id))
     hosts = list(await session.scalars(select(Host).where(Host.scan_id == scan.id).order_by(Host.address)))
     number = 0
     for start in range(0, len(hosts), HOSTS_AT_ONCE):
-        some = hosts[start : start + HOSTS_AT_ONCE]
-        inventories = [identify(observation_of(host)) for host in some]
-        matches = await match_inventories(session, inventories)
-        records = await get_cves(session, {one.cve.cve_id for found in matches for one in found})
-        for host, products, found in zip(some, inventories, matches, strict=True):
-            session.add_all(_finding(host, one, products, records.get(one.cve.cve_id)) for one in found)
-            number += len(found)
+        for one in await match_stored(session, hosts[start : start + HOSTS_AT_ONCE]):
+            session.add_all(one.findings)
+            session.add_all(one.unaffected)
+            number += len(one.findings)
         await session.flush()
     scan.catalogue_version = (await catalogue_state(session)).version
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class HostFindings:
+    """What one stored host has and what it has not, as rows that are not yet in the session."""
+
+    host: Host
+    findings: list[Finding]
+    unaffected: list[Unaffected]
+
+
+async def match_stored(
+    session: AsyncSession, hosts: Sequence[Host], *, changed_since: int | None = None
+) -> list[HostFindings]:
+    """Identify and match stored hosts, an answer for each; with `changed_since` by the newer CVEs only."""
+    inventories = [identify(observation_of(host)) for host in hosts]
+    answers = await match_hosts(session, inventories, changed_since=changed_since)
+    found = {one.cve.cve_id for answer in answers for one in answer.matches}
+    records = await get_cves(session, found)
+    enrichment = await get_enrichment(session, found)
+    exploited = {
+        cve_id
+        for cve_id in found
+        if enrichment[cve_id].kev is not None
+        or ((record := records.get(cve_id)) is not None and record.known_exploited is not None)
+    }
+    return [
+        HostFindings(
+            host=host,
+            findings=[
+                _finding(host, one, products, kev=one.cve.cve_id in exploited) for one in answer.matches
+            ],
+            unaffected=[_unaffected(host, one) for one in answer.not_affected],
+        )
+        for host, products, answer in zip(hosts, inventories, answers, strict=True)
+    ]
 
 
 def observation_of(host: Host) -> HostObservation:
@@ -91,13 +126,14 @@ def evidence_of(found: CveMatch, products: Sequence[Product]) -> dict[str, Any]:
         "criterion": str(match.criterion.criteria),
         "range": describe_range(match.criterion),
         "reasons": list(match.reasons),
-        "fixed_in": match.criterion.end_excluding,
+        "fixed_in": match.fixed_in or match.criterion.end_excluding,
+        "configured_by": found.cve.configured_by,
         "services": [{"port": p.port, "protocol": p.protocol, "seen": p.evidence} for p in same],
     }
 
 
-def _finding(host: Host, found: CveMatch, products: Sequence[Product], record: CveRecord | None) -> Finding:
-    product: Product = found.match.product
+def _finding(host: Host, found: CveMatch, products: Sequence[Product], *, kev: bool) -> Finding:
+    product = found.match.product
     return Finding(
         organisation_id=host.organisation_id,
         scan_id=host.scan_id,
@@ -109,9 +145,25 @@ def _finding(host: Host, found: CveMatch, products: Sequence[Product], record: C
         vector=found.cve.vector,
         cvss_version=found.cve.cvss_version,
         confidence=found.match.confidence,
-        kev=record is not None and record.known_exploited is not None,
+        kev=kev,
         cpe=str(product.cpe),
         evidence=evidence_of(found, products),
+        source=Source.SCAN,
+    )
+
+
+def _unaffected(host: Host, one: NotAffected) -> Unaffected:
+    return Unaffected(
+        organisation_id=host.organisation_id,
+        scan_id=host.scan_id,
+        host_id=host.id,
+        cve_id=one.cve_id,
+        cpe=str(one.product.cpe),
+        port=one.product.port,
+        seen=one.product.evidence,
+        reason=one.reason,
+        fixed_in=one.fixed_in,
+        advisory=one.advisory,
     )
 
 

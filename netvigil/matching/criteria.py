@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from netvigil.matching.cpe import ANY, NA, unescape
 from netvigil.matching.platforms import excludes, runs_on
 from netvigil.matching.products import Confidence
-from netvigil.matching.versions import Kind, Order, Version, compare_parsed, parse_version
+from netvigil.matching.versions import FIRST_YEAR, Kind, Order, Version, compare_parsed, parse_version
 from netvigil.matching.wording import QUALIFIERS, describe_qualifier, describe_range, version_text
 
 if TYPE_CHECKING:
@@ -124,9 +124,10 @@ def _judge_update_only(criteria: Cpe, cpe: Cpe, confidence: Confidence, reason: 
     )
 
 
-def _subject(cpe: Cpe) -> _Subject | None:
-    version = parse_version(cpe.version, cpe.update)
-    return None if version is None else _Subject(version, cpe.update != ANY or bool(version.tags))
+@lru_cache(maxsize=1 << 14)
+def _subject(version: str, update: str) -> _Subject | None:
+    parsed = parse_version(version, update)
+    return None if parsed is None else _Subject(parsed, update != ANY or bool(parsed.tags))
 
 
 def _named(criteria: Cpe, cpe: Cpe) -> Confidence | None:
@@ -135,9 +136,11 @@ def _named(criteria: Cpe, cpe: Cpe) -> Confidence | None:
         return _EXACT
     if ANY in criteria.version or "?" in criteria.version:
         return _EXACT if _pattern(criteria.version).fullmatch(cpe.version) else None
-    mine, named = _subject(cpe), parse_version(criteria.version, criteria.update)
+    mine, named = _subject(cpe.version, cpe.update), parse_version(criteria.version, criteria.update)
     if mine is None or named is None:
         return _POSSIBLE if criteria.version == cpe.version and cpe.update == ANY else None
+    if mine.version.release != named.release:
+        return None  # by far the most; nothing below makes such two the same
     return _named_parsed(criteria, mine, named)
 
 
@@ -153,7 +156,7 @@ def _named_parsed(criteria: Cpe, mine: _Subject, named: Version) -> Confidence |
 
 def _within(affected: AffectedRange, cpe: Cpe) -> Confidence | None:
     """The criterion names bounds: is this version between them?"""
-    mine = _subject(cpe)
+    mine = _subject(cpe.version, cpe.update)
     if mine is None:
         return _POSSIBLE
     confidence = _EXACT
@@ -210,11 +213,16 @@ def _side(mine: _Subject, bound: Version | None, *, is_start: bool, including: b
     ):
         return _POSSIBLE
     order = compare_parsed(version, bound)
-    if order is Order.UNKNOWN:
+    if order is Order.UNKNOWN or (version.is_date is not bound.is_date and _far_apart(version, bound)):
         return _POSSIBLE
     if order is Order.EQUAL:
         return _EXACT if including else None
     return _EXACT if (order is Order.NEWER) is is_start else None
+
+
+def _far_apart(version: Version, bound: Version) -> bool:
+    """One is a date and the other counts from one: neither is older, whatever the numbers say."""
+    return min(version.release[0], bound.release[0]) < FIRST_YEAR
 
 
 # The product is the bound's version plus an update that the bound does not name. Key: start?, including?, pre?

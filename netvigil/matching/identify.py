@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from netvigil.matching.aliases import preferred
 from netvigil.matching.cpe import ANY, Cpe, CpeError, escape, parse_cpe, unescape
+from netvigil.matching.packages import package_of
 from netvigil.matching.platforms import FIRMWARE, family_of
 from netvigil.matching.products import Confidence, Product
 from netvigil.matching.routeros import find_routeros
 from netvigil.matching.software import MAX_TEXT, find_software
-from netvigil.matching.version_strings import find_distribution, split_version
+from netvigil.matching.version_strings import find_packager, split_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,6 +57,7 @@ def identify(host: HostObservation) -> tuple[Product, ...]:
         for rule in RULES:
             found += rule(service)
     found += _systems(host.os_name)
+    found += [system for product in found if (system := _packagers_system(product)) is not None]
     return _distinct(found)
 
 
@@ -104,6 +106,23 @@ def _os_type(service: ServiceObservation) -> Iterator[Product]:
         yield replace(product, port=service.port, protocol=service.protocol.value)
 
 
+_PACKAGERS_SYSTEMS: Final = {
+    "Debian": ("debian", "debian_linux"),
+    "Raspbian": ("debian", "debian_linux"),
+    "Ubuntu": ("canonical", "ubuntu_linux"),
+    "Red Hat": ("redhat", "enterprise_linux"),
+    "RHEL": ("redhat", "enterprise_linux"),
+    "CentOS": ("centos", "centos"),
+    "Fedora": ("fedoraproject", "fedora"),
+    "AlmaLinux": ("almalinux", "almalinux"),
+    "Rocky": ("rocky", "rockylinux"),
+    "SUSE": ("suse", "suse_linux"),
+    "openSUSE": ("opensuse", "opensuse"),
+    "Alpine": ("alpinelinux", "alpine_linux"),
+    "FreeBSD": ("freebsd", "freebsd"),
+    "NetBSD": ("netbsd", "netbsd"),
+}
+
 RULES: Final[tuple[Callable[[ServiceObservation], Iterable[Product]], ...]] = (
     _routeros,
     _nmap_cpes,
@@ -121,12 +140,26 @@ def _systems(words: str | None) -> list[Product]:
     return []
 
 
+def _packagers_system(product: Product) -> Product | None:
+    """The system that a packager's programs run on, with its release where the package's version tells it."""
+    if product.distribution is None:
+        return None
+    # an early Ubuntu's OpenSSH calls itself Debian
+    shown = "Ubuntu" if "ubuntu" in product.distribution else product.distribution
+    name = next((names for word, names in _PACKAGERS_SYSTEMS.items() if shown.startswith(word)), None)
+    if name is None:
+        return None
+    package = package_of(product)
+    release = package.release if package is not None and package.release is not None else ANY
+    return Product(Cpe("o", *name, release), Confidence.LIKELY, product.evidence, platform_only=True)
+
+
 def _named(service: ServiceObservation, cpe: Cpe, raw: str | None) -> Product:
     """A product under NVD's preferred name with its version taken apart."""
     part, vendor, name = preferred(*cpe.name)
     parts = split_version(raw, name) if raw else None
     around = "\n".join(filter(None, (service.version, service.extra_info, (service.banner or "")[:MAX_TEXT])))
-    distribution = (parts.distribution if parts else None) or find_distribution(around)
+    distribution = (parts.distribution if parts else None) or find_packager(around)
     if name in _UNPACKAGED:
         distribution = None
     if parts is None:

@@ -20,6 +20,7 @@ from netvigil.matching.wording import describe_range, display_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from netvigil.matching.aliases import Name
     from netvigil.matching.cpe import Cpe
     from netvigil.matching.ranges import AffectedRange, Configuration, Node
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 class _Entry(NamedTuple):
     """A product under one of its names; `own` is false for the names that only the alias table gives it."""
 
-    part: str
-    vendor: str
     product: Product
     own: bool
 
@@ -54,29 +53,26 @@ _PRESENT: Final = _Verdict(Confidence.EXACT, None, ())
 class Inventory:
     """One host's products, indexed by every name they go by; build it once to match many CVEs."""
 
-    __slots__ = ("_by_name", "hardware", "products", "systems")
+    __slots__ = ("_by_name", "_products", "hardware", "products", "systems")
 
     def __init__(self, products: Iterable[Product]) -> None:
         self.products = tuple(products)
         self.systems: tuple[Cpe, ...] = tuple(p.cpe for p in self.products if p.cpe.part == "o")
         self.hardware = any(p.cpe.part == "h" for p in self.products)
-        self._by_name: dict[str, list[_Entry]] = {}
+        self._by_name: dict[Name, list[_Entry]] = {}
         for product in self.products:
             own = product.cpe.name
-            for part, vendor, name in equivalents(*own):
-                entry = _Entry(part, vendor, product, own=(part, vendor, name) == own)
-                self._by_name.setdefault(name, []).append(entry)
+            for name in equivalents(*own):
+                self._by_name.setdefault(name, []).append(_Entry(product, own=name == own))
+        self._products = {name for _, _, name in self._by_name}
 
-    def find(self, criteria: Cpe) -> list[_Entry]:
+    def find(self, criteria: Cpe) -> Sequence[_Entry]:
         """The products that a criterion's part, vendor and product name."""
-        entries = self._by_name.get(criteria.product)
-        if entries is None:
-            return []
-        return [entry for entry in entries if entry.vendor == criteria.vendor and entry.part == criteria.part]
+        return self._by_name.get((criteria.part, criteria.vendor, criteria.product), ())
 
     def names(self, criteria: Cpe) -> bool:
         """Whether any product may be meant, judged by the product's name alone (cheap)."""
-        return criteria.product in self._by_name
+        return criteria.product in self._products
 
 
 def match(inventory: Sequence[Product] | Inventory, configurations: Sequence[Configuration]) -> Match | None:

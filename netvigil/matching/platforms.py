@@ -99,6 +99,12 @@ def presence(wanted: Cpe, systems: Iterable[Cpe]) -> Presence:
     """Hold a wanted operating system, absent by its own name, against the systems that the host is known to run."""
     best: Presence | None = None
     family = family_of(wanted)
+    systems = tuple(systems)
+    if any(system.product not in _GENERIC and family_of(system) == family for system in systems):
+        # a Debian that also shows its kernel is a Debian
+        systems = tuple(
+            system for system in systems if wanted.product in _GENERIC or system.product not in _GENERIC
+        )
     for system in systems:
         found = _one_presence(wanted, family, system)
         if found is Presence.YES:

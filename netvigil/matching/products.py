@@ -50,9 +50,28 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One CVE's criteria hold for an inventory: by which product, which criterion, how surely and why."""
+    """One CVE's criteria hold for an inventory: by which product, which criterion, how surely and why.
+
+    `fixed_in` is the distribution's package version with the fix, where its fix data say so; upstream's first fixed
+    version is the criterion's `end_excluding`.
+    """
 
     product: Product
     criterion: AffectedRange
     confidence: Confidence
     reasons: tuple[str, ...]
+    fixed_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotAffected:
+    """A CVE that upstream's ranges name for a product, and that the product's packager has fixed; `reason` says how.
+
+    `fixed_in` is the package version with the fix, None where the fault never was in it; `advisory` who says so.
+    """
+
+    cve_id: str
+    product: Product
+    reason: str
+    fixed_in: str | None = None
+    advisory: str | None = None

@@ -18,7 +18,7 @@ _RELEASE_TAG: Final = re.compile(r"^[-.]?((?:rc|beta|alpha|pre|p)\.?\d+)\b", re.
 
 _PACKAGER: Final = re.compile(
     r"\b(Debian|Raspbian|Ubuntu|CentOS|Red ?Hat|RHEL|Fedora|Oracle Linux|AlmaLinux|Rocky|SUSE|openSUSE|Alpine|Amazon|FreeBSD|"
-    r"NetBSD)\b(?:/GNU)?[-_ ]?([0-9][\w.+~-]{0,60})?",
+    r"NetBSD|(?<=\d-)RH)\b(?:/GNU)?[-_ ]?([0-9][\w.+~-]{0,60})?",
     re.IGNORECASE,
 )
 _SUFFIXES: Final = (
@@ -29,6 +29,7 @@ _SUFFIXES: Final = (
 )
 _PROPER: Final = {
     "redhat": "Red Hat",
+    "rh": "Red Hat",  # BIND: 9.16.23-RH
     "centos": "CentOS",
     "rhel": "RHEL",
     "suse": "SUSE",
@@ -74,15 +75,24 @@ def split_version(raw: str, product: str = "") -> VersionParts | None:
 
 
 def find_distribution(text: str) -> str | None:
-    """The packager that a banner names, with its own revision where it stands there: `Debian 2+deb12u3`, `CentOS`."""
+    """The packager that a version names, with its own revision where it stands there: `Debian 2+deb12u3`, `CentOS`."""
+    found = _packager(text)
+    return found and " ".join(filter(None, found))
+
+
+def find_packager(text: str) -> str | None:
+    """The packager alone, for a text about several programs: a revision in it is one program's, not the others'."""
+    found = _packager(text)
+    return found and found[0]
+
+
+def _packager(text: str) -> tuple[str, str | None] | None:
     text = text[:1000]
     named = _PACKAGER.search(text)
     for pattern, name in _SUFFIXES:
         if suffix := pattern.search(text):
-            return f"{_proper(named[1]) if named else name} {suffix[1].lstrip('.')}"
-    if named is None:
-        return None
-    return f"{_proper(named[1])} {named[2]}" if named[2] else _proper(named[1])
+            return _proper(named[1]) if named else name, suffix[1].lstrip(".")
+    return (_proper(named[1]), named[2]) if named else None
 
 
 def _proper(name: str) -> str:

@@ -24,8 +24,11 @@ from typing import Final, NamedTuple
 
 MAX_LENGTH: Final = 200  # longer strings are no versions
 _LONG_BUILD: Final = 100
+FIRST_YEAR: Final = 1990
+_LAST_YEAR: Final = 2099
+_MONTHS: Final = 12
 
-_SEPARATORS: Final = frozenset(".-_+()~:^/, \\")
+_SEPARATORS: Final = frozenset('.-_+()~:^/, "\\')
 _DIGITS: Final = frozenset("0123456789")
 _LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz")
 _OMITTED_PREFIX: Final = frozenset({"v", "ver", "version", "release", "rel", "firmware"})
@@ -95,6 +98,18 @@ class Version(NamedTuple):
     release: tuple[int, ...]
     items: tuple[Item, ...]
     tag_at: int
+
+    @property
+    def is_date(self) -> bool:
+        """Whether it is written as a day or month, `2018-04-02`, `2019-12`, `20180402`: no number to compare with 2.6."""
+        first = self.release[0]
+        if len(self.release) > 1 or first < FIRST_YEAR:
+            return False
+        if first > _LAST_YEAR:
+            return FIRST_YEAR <= first // 10_000 <= _LAST_YEAR and 1 <= first // 100 % 100 <= _MONTHS
+        return (
+            bool(self.items) and self.items[0].kind is Kind.BUILD and 1 <= self.items[0].numbers[0] <= _MONTHS
+        )
 
     @property
     def tags(self) -> tuple[Item, ...]:

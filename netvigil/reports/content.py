@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from netvigil.access.wire import utc_text
 from netvigil.catalogue.queries import catalogue_state
 from netvigil.findings.instances import host_identity
-from netvigil.findings.models import Finding
+from netvigil.findings.models import Finding, Unaffected
 from netvigil.inventory.models import Host
 from netvigil.reports.listing import build_instances
 from netvigil.reports.models import Report
@@ -46,6 +46,10 @@ async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
             select(Finding).where(Finding.scan_id == scan.id).order_by(Finding.score.desc(), Finding.cve_id)
         )
     )
+    unaffected = await session.scalars(
+        select(Unaffected).where(Unaffected.scan_id == scan.id).order_by(Unaffected.cve_id)
+    )
+    addresses = {host.id: str(host.address) for host in hosts}
     catalogue = await catalogue_state(session)
     numbers = await count(session, scan, hosts, findings)
     document = {
@@ -59,6 +63,7 @@ async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
         "findings": await build_instances(
             session, [finding for finding in findings if finding.score >= scan.min_cvss]
         ),
+        "not_affected": [_unaffected(one, addresses[one.host_id]) for one in unaffected],
     }
     content = zstandard.compress(orjson.dumps(document), 9)
     statement = insert(Report).values(scan_id=scan.id, content=content)
@@ -100,10 +105,16 @@ def _catalogue(catalogue: CatalogueState) -> dict[str, Any]:
         "version": catalogue.version,
         "cves": catalogue.cves,
         "data_date": utc_text(catalogue.data_date) if catalogue.data_date else None,
+        "age_days": _age_days(catalogue),
         "imported_at": utc_text(catalogue.imported_at) if catalogue.imported_at else None,
         "starter_only": catalogue.starter_only,
         "sources": [source.source for source in catalogue.sources],
     }
+
+
+def _age_days(catalogue: CatalogueState) -> int | None:
+    """How old the newest record is, in whole days; an old file that was imported today is still old."""
+    return (datetime.now(UTC) - catalogue.data_date).days if catalogue.data_date else None
 
 
 def _warnings(scan: Scan, catalogue: CatalogueState) -> list[str]:
@@ -114,10 +125,8 @@ def _warnings(scan: Scan, catalogue: CatalogueState) -> list[str]:
             f"Only the starter catalogue of {catalogue.cves} CVEs is loaded: most vulnerabilities cannot be found "
             "with it. Import the NVD feeds with 'netvigil feeds import'."
         )
-    elif (
-        catalogue.imported_at and (age := (datetime.now(UTC) - catalogue.imported_at).days) > STALE_AFTER_DAYS
-    ):
-        said.append(f"The vulnerability data was last imported {age} days ago; newer CVEs are not in it.")
+    elif (age := _age_days(catalogue)) is not None and age > STALE_AFTER_DAYS:
+        said.append(f"The vulnerability data is {age} days old; newer CVEs are not in it. Refresh the feeds.")
     if scan.stop_requested_at is not None:
         said.append("The scan was stopped: hosts and findings are those seen until then.")
     for site_scan in scan.sites:
@@ -139,6 +148,19 @@ def _site(site_scan: SiteScan) -> dict[str, Any]:
         "started_at": utc_text(site_scan.started_at) if site_scan.started_at else None,
         "finished_at": utc_text(site_scan.finished_at) if site_scan.finished_at else None,
         "hosts": site_scan.hosts_done,
+    }
+
+
+def _unaffected(one: Unaffected, address: str) -> dict[str, Any]:
+    return {
+        "cve_id": one.cve_id,
+        "ip_address": address,
+        "port": one.port,
+        "cpe": one.cpe,
+        "seen": one.seen,
+        "because": one.reason,
+        "fixed_in": one.fixed_in,
+        "advisory": one.advisory,
     }
 
 

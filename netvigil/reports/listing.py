@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, tuple_
 
+from netvigil.catalogue.enrichment import get_enrichment
 from netvigil.catalogue.queries import get_cves
 from netvigil.findings.instances import build_instance
 from netvigil.findings.models import Finding
@@ -37,7 +38,9 @@ async def list_findings(
     session: AsyncSession, scan: Scan, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[Finding]:
     """The scan's findings at or above its `min_cvss`, newest first, one more than `limit` when there are more."""
-    query = select(Finding).where(Finding.scan_id == scan.id, Finding.score >= scan.min_cvss)
+    query = select(Finding).where(
+        Finding.scan_id == scan.id, Finding.score >= scan.min_cvss, Finding.withdrawn_at.is_(None)
+    )
     if before is not None:
         query = query.where(tuple_(Finding.created_at, Finding.id) < before)
     query = query.order_by(Finding.created_at.desc(), Finding.id.desc()).limit(limit + 1)
@@ -46,7 +49,11 @@ async def list_findings(
 
 async def list_findings_of(session: AsyncSession, host_ids: Sequence[UUID]) -> list[Finding]:
     """Every finding of these hosts, whatever its score."""
-    return list(await session.scalars(select(Finding).where(Finding.host_id.in_(host_ids))))
+    return list(
+        await session.scalars(
+            select(Finding).where(Finding.host_id.in_(host_ids), Finding.withdrawn_at.is_(None))
+        )
+    )
 
 
 async def build_instances(session: AsyncSession, findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -58,13 +65,16 @@ async def build_instances(session: AsyncSession, findings: Sequence[Finding]) ->
     services: dict[UUID, Service] = {
         service.id: service for host in hosts.values() for service in host.services
     }
-    records = await get_cves(session, {one.cve_id for one in findings})
+    cve_ids = {one.cve_id for one in findings}
+    records = await get_cves(session, cve_ids)
+    enrichment = await get_enrichment(session, cve_ids)
     return [
         build_instance(
             one,
             hosts[one.host_id],
             services.get(one.service_id) if one.service_id else None,
             records.get(one.cve_id),
+            enrichment[one.cve_id],
         )
         for one in findings
     ]

@@ -69,7 +69,7 @@ async def _instances_before(session: AsyncSession, scan: Scan) -> set[tuple[Devi
     rows = await session.execute(
         select(Host.site_id, Host.mac, func.host(Host.address), Finding.cve_id)
         .join(Finding, Finding.host_id == Host.id)
-        .where(Host.scan_id == previous, Finding.score >= scan.min_cvss)
+        .where(Host.scan_id == previous, Finding.score >= scan.min_cvss, Finding.withdrawn_at.is_(None))
     )
     return {(_device(site_id, mac, address), cve_id) for site_id, mac, address, cve_id in rows}
 

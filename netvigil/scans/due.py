@@ -31,7 +31,7 @@ async def start_due(
     None when the schedule is gone or was planned anew since the job was made. After a downtime only the
     newest missed run counts, and only while it is younger than `grace`: never a burst.
     """
-    query = select(ScanSchedule).where(ScanSchedule.id == schedule_id).with_for_update()
+    query = select(ScanSchedule).where(ScanSchedule.id == schedule_id).with_for_update(key_share=True)
     schedule = await session.scalar(query)
     if schedule is None or schedule.next_scan_at != planned_at or planned_at > now:
         return None

@@ -38,6 +38,7 @@ Result = TypeVar("Result")
 OUT_OF_SCOPE = (
     "A network of this scan is no longer among the site's networks; someone with sites:manage can add it."
 )
+CONFLICTS = frozenset({"40P01", "40001"})  # PostgreSQL: deadlock detected, serialization failure
 OUTAGE_PATIENCE = 120.0  # seconds that a result waits for a database that went away
 
 
@@ -64,7 +65,7 @@ async def begin(database: Database, site_scan_id: UUID) -> Run | None:
         if scan_id is None:
             return None
         scan = await lock_scan(session, scan_id)
-        site_scan = await session.get_one(SiteScan, site_scan_id, with_for_update=True)
+        site_scan = await session.get_one(SiteScan, site_scan_id, with_for_update={"key_share": True})
         if scan.state not in ACTIVE or site_scan.state not in SITE_ACTIVE:
             return None
         if scan.stop_requested_at is not None:
@@ -176,7 +177,7 @@ async def end(
         scan: Scan = await lock_scan(session, run.scan_id)
         await _fence(session, run)
         site_scan = await session.get_one(
-            SiteScan, run.site_scan_id, with_for_update=True, populate_existing=True
+            SiteScan, run.site_scan_id, with_for_update={"key_share": True}, populate_existing=True
         )
         site_scan.limitations = list(limitations)
         end_site_scan(session, site_scan, state, failure=failure, error=error)
@@ -192,7 +193,7 @@ async def end(
 
 
 async def durably(database: Database, write: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
-    """Run a write in its own transaction, again and again while the database is away (up to two minutes)."""
+    """Run a write in its own transaction, again while the database is away or in conflict (up to two minutes)."""
     deadline = asyncio.get_running_loop().time() + OUTAGE_PATIENCE
     pause = 0.2
     while True:
@@ -200,12 +201,18 @@ async def durably(database: Database, write: Callable[[AsyncSession], Awaitable[
             async with database.transaction() as session:
                 return await write(session)
         except (DBAPIError, OSError) as error:
-            gone = isinstance(error, OSError) or error.connection_invalidated
-            if not gone or asyncio.get_running_loop().time() > deadline:
+            if not _passes(error) or asyncio.get_running_loop().time() > deadline:
                 raise
-            log.warning("database away, waiting to write", pause=pause)
+            log.warning("write failed for now, trying again", pause=pause, error=str(error)[:200])
         await asyncio.sleep(pause)
         pause = min(pause * 2, 5.0)
+
+
+def _passes(error: DBAPIError | OSError) -> bool:
+    """Whether the same write may succeed later: the connection was lost, or another transaction was in the way."""
+    if isinstance(error, OSError) or error.connection_invalidated:
+        return True
+    return getattr(error.orig, "sqlstate", None) in CONFLICTS
 
 
 async def _fence(session: AsyncSession, run: Run) -> None:
@@ -215,7 +222,7 @@ async def _fence(session: AsyncSession, run: Run) -> None:
         SiteScan.attempt == run.attempt,
         SiteScan.state == SiteScanState.RUNNING,
     )
-    if await session.scalar(select(SiteScan.id).where(*ours).with_for_update()) is None:
+    if await session.scalar(select(SiteScan.id).where(*ours).with_for_update(key_share=True)) is None:
         raise Superseded(f"attempt {run.attempt} of site scan {run.site_scan_id} is over")
 
 

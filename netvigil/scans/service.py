@@ -34,7 +34,7 @@ LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 async def find_active_scan(session: AsyncSession, schedule_id: UUID, *, lock: bool = False) -> Scan | None:
     """The schedule's scan in progress, if any."""
     query = select(Scan).where(Scan.schedule_id == schedule_id, Scan.state.in_(ACTIVE))
-    return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+    return (await session.scalars(query.with_for_update(key_share=True) if lock else query)).one_or_none()
 
 
 async def start_scan(
@@ -128,15 +128,20 @@ def end_site_scan(
 
 
 async def lock_scan(session: AsyncSession, scan_id: UUID) -> Scan:
-    """The scan, its row locked; always locked before its site scans, so nobody waits in a circle."""
-    query = select(Scan).where(Scan.id == scan_id).with_for_update().execution_options(populate_existing=True)
+    """The scan, its row locked; always locked before its site scans, so nobody waits in a circle.
+
+    FOR NO KEY UPDATE: a run that stores a host refers to the scan, and must not wait for us while it holds
+    its site scan, which we are about to lock.
+    """
+    query = select(Scan).where(Scan.id == scan_id).with_for_update(key_share=True)
+    query = query.execution_options(populate_existing=True)
     return (await session.scalars(query)).one()
 
 
 async def lock_site_scans(session: AsyncSession, scan_id: UUID) -> list[SiteScan]:
     """The scan's site scans in the client's order, their rows locked."""
     query = select(SiteScan).where(SiteScan.scan_id == scan_id).order_by(SiteScan.position)
-    query = query.with_for_update().execution_options(populate_existing=True)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return list(await session.scalars(query))
 
 

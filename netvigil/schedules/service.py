@@ -70,7 +70,8 @@ async def get_schedule(
     query = select(ScanSchedule).where(
         ScanSchedule.id == schedule_id, ScanSchedule.organisation_id == organisation_id
     )
-    schedule = await session.scalar(query.with_for_update() if lock else query)
+    # NO KEY: a scan that ends refers to its schedule, and must not wait for whoever reads or changes that
+    schedule = await session.scalar(query.with_for_update(key_share=True) if lock else query)
     if schedule is None:
         raise NotFound(f"No such scan schedule: '{schedule_id}'.")
     return schedule

@@ -13,11 +13,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from netvigil.catalogue.models import Cve, FeedImport
+import netvigil.catalogue.models  # noqa: F401 - it knows all tables of the catalogue
 from netvigil.db.base import Base
 from netvigil.db.session import sqlalchemy_url
 
-TABLES = [Cve.__table__, FeedImport.__table__]
+TABLES = [
+    mapper.local_table
+    for mapper in Base.registry.mappers
+    if mapper.class_.__module__.startswith("netvigil.catalogue.") and mapper.class_ is not Base
+]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from netvigil.catalogue.encoding import decode_configurations, pack, product_key, unpack
@@ -13,7 +15,7 @@ LINUX = "cpe:2.3:o:linux:linux_kernel:-:*:*:*:*:*:*:*"
 
 
 def stored(make_cve, *configurations):
-    return read_cve(make_cve(configurations=list(configurations)))
+    return read_cve(json.dumps(make_cve(configurations=list(configurations))).encode())
 
 
 def node(*criteria, vulnerable=True, operator="OR"):

@@ -180,3 +180,17 @@ async def test_the_state_tells_version_age_and_counts(url, session, feed, make_c
     assert (state.version, state.cves, state.starter_only) == ("1.2026-02-03", 2, False)
     assert state.data_date.isoformat() == "2026-02-03T04:05:06+00:00"
     assert [(one.source, one.records, one.skipped) for one in state.sources] == [("nvd", 2, 0)]
+
+
+async def test_a_newer_packages_starter_replaces_an_older_one(url, session):
+    await import_starter(url)
+    whole = await named(session, ROUTEROS_NAME)
+    async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", "")) as other:
+        # as an older package left it: another file, a record that is in it no more, one that was told otherwise
+        await other.execute("UPDATE feed_import SET digest = 'another'")
+        await other.execute("UPDATE cve_part SET cve_id = 'CVE-1999-9999' WHERE cve_id = %s", [whole[0]])
+        await other.execute("UPDATE cve SET cve_id = 'CVE-1999-9999' WHERE cve_id = %s", [whole[0]])
+    await import_starter(url)
+    assert await named(session, ROUTEROS_NAME) == whole
+    assert await get_cves(session, ["CVE-1999-9999"]) == {}
+    assert await import_starter(url) == []

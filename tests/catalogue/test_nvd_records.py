@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 
 import pytest
 
-from netvigil.catalogue.feeds.nvd import parse_cve, read_cve
+from netvigil.catalogue.feeds import nvd
+from netvigil.catalogue.parts import CVE_PARTS
 from netvigil.catalogue.records import Reference
 from netvigil.errors import FeedError
 from netvigil.matching.ranges import Operator
+
+
+def parse_cve(value):
+    return nvd.parse_cve(json.dumps(value).encode())
+
+
+def read_cve(value):
+    return nvd.read_cve(json.dumps(value).encode())
+
 
 ROUTEROS = "cpe:2.3:o:mikrotik:routeros:*:*:*:*:*:*:*:*"
 
@@ -99,8 +110,8 @@ def test_a_text_may_talk_of_nul_but_not_hold_one(make_cve):
     assert parse_cve(make_cve(descriptions=said)).description == "A \\u0000 in the request"
     with pytest.raises(FeedError, match="NUL"):
         parse_cve(make_cve(descriptions=[{"lang": "en", "value": "a\0b"}]))
-    with pytest.raises(FeedError, match="NUL"):
-        parse_cve(make_cve(vulnStatus="Ana\0lyzed"))
+    with pytest.raises(ValueError, match="NUL"):
+        CVE_PARTS.encode(read_cve(make_cve(vulnStatus="Ana\0lyzed")))
 
 
 @pytest.mark.parametrize(

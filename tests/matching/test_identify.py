@@ -27,6 +27,10 @@ def products(*services: ServiceObservation, **fields) -> tuple[Product, ...]:
     )
 
 
+def programs(*services):
+    return tuple(product for product in products(*services) if not product.platform_only)
+
+
 def names(*services: ServiceObservation) -> set[str]:
     """part:vendor:product:version[:update] of what was found, platforms left out."""
     found = set()
@@ -97,7 +101,7 @@ def test_a_server_header_names_several_products():
         "version": "2.2.15",
         "extra_info": "(CentOS) PHP/5.3.3 OpenSSL/1.0.1e-fips mod_perl/2.0.4",
     }
-    found = products(service(**fields, cpes=("cpe:/a:apache:http_server:2.2.15",)))
+    found = programs(service(**fields, cpes=("cpe:/a:apache:http_server:2.2.15",)))
     assert {str(p.cpe).split(":", 3)[3].rsplit(":", 6)[0] for p in found} == {
         "apache:http_server:2.2.15:*",
         "php:php:5.3.3:*",
@@ -105,6 +109,36 @@ def test_a_server_header_names_several_products():
         "apache:mod_perl:2.0.4:*",
     }
     assert {p.distribution for p in found} == {"CentOS"}
+
+
+@pytest.mark.parametrize(
+    ("banner", "system"),
+    [
+        ("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3", "debian:debian_linux:12"),
+        ("SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.6", "canonical:ubuntu_linux:*"),
+        ("SSH-2.0-OpenSSH_5.3p1 Debian-3ubuntu7", "canonical:ubuntu_linux:*"),
+        ("HTTP/1.1 200 OK\r\nServer: Apache/2.4.6 (CentOS)\r\n\r\n", "centos:centos:*"),
+        ("SSH-2.0-OpenSSH_9.6 FreeBSD-20240104", "freebsd:freebsd:*"),
+        ("SSH-2.0-OpenSSH_9.6", None),
+    ],
+)
+def test_a_packager_tells_the_system(banner, system):
+    found = [p for p in products(service(banner=banner)) if p.platform_only]
+    assert [str(p.cpe).split(":", 3)[3].rsplit(":", 7)[0] for p in found] == ([system] if system else [])
+
+
+def test_a_revision_belongs_to_the_program_that_shows_it():
+    banner = "HTTP/1.1 200 OK\r\nServer: Apache/2.2.22 (Debian)\r\nX-Powered-By: PHP/5.4.45-0+deb7u14\r\n\r\n"
+    found = programs(service(banner=banner))
+    assert {p.cpe.product: p.distribution for p in found} == {
+        "http_server": "Debian",
+        "php": "Debian 0+deb7u14",
+    }
+
+
+def test_red_hats_bind_names_itself_shortly():
+    (found,) = programs(service(version="9.16.23-RH", cpes=("cpe:/a:isc:bind:9.16.23-rh",)))
+    assert (found.cpe.version, found.distribution) == ("9.16.23", "Red Hat")
 
 
 def test_what_a_page_says_in_its_text_is_no_product():

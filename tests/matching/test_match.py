@@ -68,6 +68,20 @@ def confidence(inventory: list[str], *configurations: Configuration) -> Confiden
         ("nonsense", {"end_including": "6.42"}, POSSIBLE),
         ("6.41", {}, LIKELY),
         ("*", {}, LIKELY),
+        # a date beside a counted version says nothing, a year's release does
+        ("2.622", {"end_excluding": "2018-11-05"}, POSSIBLE),
+        ("3.14.3", {"end_including": "20180402"}, POSSIBLE),
+        ("20180401", {"end_including": "20180402"}, EXACT),
+        ("2018-11-05", {"end_excluding": "2018-11-05"}, None),
+        ("2018-11-04", {"end_excluding": "2018-11-05"}, EXACT),
+        ("0.52", {"end_excluding": "2016.74"}, EXACT),
+        ("2019.1", {"end_excluding": "2018-11-05"}, None),
+        # RouterOS counts its betas, Synology its builds
+        ("7.4beta4", {"end_excluding": "7.4"}, POSSIBLE),
+        ("7.4beta4", {"end_including": "7.4beta5"}, EXACT),
+        ("7.4", {"end_including": "7.4beta5"}, None),
+        ("6.2-23739", {"end_excluding": "6.2-23739-1"}, EXACT),
+        ("6.2.1-23824", {"end_excluding": "6.2-23739-1"}, None),
     ],
 )
 def test_bounds(version, bounds, expected):
@@ -162,6 +176,7 @@ def test_firmware_with_hardware_that_a_scan_rarely_sees(inventory, expected):
 PHP = affected("a:php:php", end_excluding="5.6.1")
 ON_WINDOWS = affected("o:microsoft:windows:-", vulnerable=False)
 ON_WINDOWS_7 = affected("o:microsoft:windows_7:-", vulnerable=False)
+ON_DEBIAN_8 = affected("o:debian:debian_linux:8.0", vulnerable=False)
 ON_LINUX = affected("o:linux:linux_kernel:-", vulnerable=False)
 
 
@@ -176,6 +191,13 @@ ON_LINUX = affected("o:linux:linux_kernel:-", vulnerable=False)
         (["o:microsoft:windows_10:1909"], (ON_WINDOWS_7,), None),
         (["o:linux:linux_kernel:*"], (ON_WINDOWS,), None),
         (["o:debian:debian_linux:12"], (ON_LINUX,), EXACT),
+        (["o:debian:debian_linux:12"], (ON_WINDOWS,), None),
+        (["o:debian:debian_linux:8"], (ON_DEBIAN_8,), EXACT),
+        (["o:debian:debian_linux:12"], (ON_DEBIAN_8,), None),
+        (["o:debian:debian_linux:*"], (ON_DEBIAN_8,), POSSIBLE),
+        (["o:canonical:ubuntu_linux:*", "o:linux:linux_kernel:*"], (ON_DEBIAN_8,), None),
+        (["o:linux:linux_kernel:*"], (ON_DEBIAN_8,), POSSIBLE),
+        (["o:debian:debian_linux:12", "o:linux:linux_kernel:*"], (ON_LINUX,), EXACT),
         (["o:mikrotik:routeros:6.42"], (ON_WINDOWS,), None),
         (["o:mikrotik:routeros:6.42"], (ON_LINUX,), POSSIBLE),
     ],

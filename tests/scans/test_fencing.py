@@ -132,3 +132,23 @@ async def test_network_that_was_taken_away_is_not_scanned(api, database, make_sc
     status = (await api.get(f"/scans/cve/{schedule_id}/status")).json()
     assert (status["status"], len(status["failed"])) == ("processing", 1)
     assert "no longer among the site's networks" in next(iter(status["errors"].values()))
+
+
+async def test_job_that_died_after_planning_its_successor_stays_dead(database, make_schedule):
+    """Both carry the schedule's queueing lock: bringing the dead one back would block all recovery."""
+    await make_schedule()
+    async with database.transaction() as session:
+        await session.execute(
+            text("""
+            WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat)
+                          VALUES (now() - interval '1 minute') RETURNING id)
+            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status, worker_id)
+            SELECT queue_name, task_name, queueing_lock, 'doing', (SELECT id FROM dead)
+            FROM procrastinate_jobs WHERE task_name = 'scans.start_due'""")
+        )
+    await recover_scans(database, 8)
+    async with database.session() as session:
+        status = text(
+            "SELECT status::text FROM procrastinate_jobs WHERE task_name = 'scans.start_due' ORDER BY status"
+        )
+        assert (await session.scalars(status)).all() == ["failed", "todo"]

@@ -5,12 +5,18 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import orjson
-
-from netvigil.catalogue.encoding import decode_record
 from netvigil.catalogue.feeds.base import HEAD_SIZE
+from netvigil.catalogue.feeds.cvelist import CveList
+from netvigil.catalogue.feeds.cwe import Cwe
+from netvigil.catalogue.feeds.epss import Epss
 from netvigil.catalogue.feeds.files import read_chunks
+from netvigil.catalogue.feeds.kev import Kev
 from netvigil.catalogue.feeds.nvd import Nvd
+from netvigil.catalogue.feeds.nvd11 import Nvd11
+from netvigil.catalogue.feeds.osv import Osv
+from netvigil.catalogue.feeds.overrides import Overrides
+from netvigil.catalogue.merging import merge_parts
+from netvigil.catalogue.parts import StoredPart
 from netvigil.errors import FeedError
 
 if TYPE_CHECKING:
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from netvigil.catalogue.feeds.base import Feed
     from netvigil.catalogue.records import CveRecord
 
-FEEDS: tuple[Feed, ...] = (Nvd(),)
+FEEDS: tuple[Feed, ...] = (Overrides(), Nvd(), Nvd11(), CveList(), Kev(), Epss(), Cwe(), Osv())
 """Every form we read; the first that recognises a file reads it."""
 
 
@@ -49,9 +55,9 @@ def recognise(path: Path) -> Feed:
 
 
 def read_records(path: Path) -> Iterator[CveRecord]:
-    """Every record of a file, typed; FeedError at the first that is none. For tools and tests, not for imports."""
+    """Every CVE record of a file, typed; FeedError at the first that is none. For tools and tests, not for imports."""
     feed = recognise(path)
     for block in feed.blocks(read_chunks(path)):
         for raw in block.data.split(block.separator):
             if raw.strip():
-                yield decode_record(feed.read(orjson.loads(raw)))
+                yield from (merge_parts([StoredPart(*row)]) for row in feed.read(raw, block.context).rows)

@@ -1,35 +1,116 @@
 """NVD in its 2.0 form: API answers, feed files, and single records, one a line or one a file.
 
-The form is NVD's JSON schema `cve_api_json_2.0`. Fields that we do not know are ignored, because NVD adds
-some every year; a known field of the wrong type makes the record unreadable.
+The form is NVD's JSON schema `cve_api_json_2.0`; `nvd_form` has what other feeds share of it.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
 import orjson
 
-from netvigil.catalogue.encoding import ConfigurationEncoder, StoredCve, decode_record, pack
-from netvigil.catalogue.feeds.base import BLOCK_SIZE, HEAD_SIZE, RECORD_LIMIT, RECORD_SEPARATOR, Block
-from netvigil.catalogue.records import CVE_ID, CVSS_VERSIONS, REJECTED, CveRecord, preference, severity_of
+from netvigil.catalogue.encoding import pack
+from netvigil.catalogue.feeds.base import Block, Reading
+from netvigil.catalogue.feeds.cutting import (
+    BYTE_ORDER_MARK,
+    element_blocks,
+    is_json,
+    line_blocks,
+    peek,
+    single_block,
+)
+from netvigil.catalogue.feeds.nvd_form import (
+    Configuration,
+    Link,
+    Text,
+    decode,
+    encode_configurations,
+    english,
+    links,
+)
+from netvigil.catalogue.feeds.scores import StoredMetric, best, ordered, stored_metric
+from netvigil.catalogue.merging import merge_parts
+from netvigil.catalogue.parts import CVE_PARTS, StoredPart
+from netvigil.catalogue.records import CVE_ID, REJECTED, CveRecord
 from netvigil.errors import FeedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BOM = b"\xef\xbb\xbf"
 # Both can only match outside of strings: a quote inside of one is always escaped
 _PAGE = re.compile(rb'"vulnerabilities"\s*:\s*\[\s*(?:\{\s*"cve"\s*:|(\]))')
 _ELEMENT = re.compile(rb'\{\s*"cve"\s*:\s*\{')
 _RECORD = re.compile(rb'\s*\{\s*(?:"cve"\s*:\s*\{\s*)?"id"\s*:\s*"CVE-')
-_METRIC_KEYS = ("cvssMetricV40", "cvssMetricV31", "cvssMetricV30", "cvssMetricV2")
-_OPERATORS = ("OR", "AND")
-_UNBOUND_LENGTH = 3
-_HIGHEST_SCORE = 10
+_NVD_TIME = len("2018-08-02T07:29:00.280")
+_WRAPPED = re.compile(rb'\s*\{\s*"cve"\s*:')
+
+
+class _CvssData(msgspec.Struct, gc=False):
+    version: str
+    vectorString: str
+    baseScore: float
+    baseSeverity: str | None = None
+
+
+class _Metric(msgspec.Struct, gc=False):
+    cvssData: _CvssData
+    source: str = ""
+    type: str | None = None
+    baseSeverity: str | None = None
+    exploitabilityScore: float | None = None
+    impactScore: float | None = None
+
+    def stored(self) -> StoredMetric:
+        data = self.cvssData
+        return stored_metric(
+            data.version,
+            data.vectorString,
+            data.baseScore,
+            data.baseSeverity or self.baseSeverity,
+            exploitability=self.exploitabilityScore,
+            impact=self.impactScore,
+            source=self.source,
+            primary=self.type == "Primary",
+        )
+
+
+class _Metrics(msgspec.Struct, gc=False):
+    cvssMetricV40: list[_Metric] = []
+    cvssMetricV31: list[_Metric] = []
+    cvssMetricV30: list[_Metric] = []
+    cvssMetricV2: list[_Metric] = []
+
+
+class _Weakness(msgspec.Struct, gc=False):
+    description: list[Text]
+
+
+class _Cve(msgspec.Struct, gc=False):
+    id: str
+    published: str
+    lastModified: str
+    vulnStatus: str
+    descriptions: list[Text]
+    sourceIdentifier: str = ""
+    metrics: _Metrics | None = None
+    weaknesses: list[_Weakness] = []
+    configurations: list[Configuration] = []
+    references: list[Link] = []
+    cisaExploitAdd: str | None = None
+    cisaActionDue: str | None = None
+    cisaVulnerabilityName: str | None = None
+    cisaRequiredAction: str | None = None
+
+
+class _Wrapped(msgspec.Struct, gc=False):
+    cve: _Cve
+
+
+_bare = msgspec.json.Decoder(_Cve)
+_wrapped = msgspec.json.Decoder(_Wrapped)
 
 
 class Nvd:
@@ -37,10 +118,11 @@ class Nvd:
 
     name = "nvd"
     label = "NVD 2.0 (API answers, feed files, or `cve` objects, one a line)"
+    target = CVE_PARTS
 
     def recognises(self, head: bytes) -> bool:
         """True for a page of `vulnerabilities` with `cve` objects, or for such an object alone or in line one."""
-        head = head.removeprefix(_BOM)
+        head = head.removeprefix(BYTE_ORDER_MARK)
         if not head.lstrip().startswith(b"{"):
             return False
         if page := _PAGE.search(head):
@@ -57,33 +139,34 @@ class Nvd:
 
     def blocks(self, chunks: Iterator[bytes]) -> Iterator[Block]:
         """Pages are cut between their elements, lines at line feeds, anything else is one record."""
-        head = _head(chunks)
-        everything = chain([head], chunks)
+        head, everything = peek(chunks)
         if _PAGE.search(head):
-            return _page_blocks(everything)
+            return element_blocks(everything, _ELEMENT, "vulnerabilities")
         first, line_feed, _ = head.lstrip().partition(b"\n")
-        if not line_feed or _is_json(first):
-            return _line_blocks(everything)
-        return iter([_single_block(everything)])
+        if not line_feed or is_json(first):
+            return line_blocks(everything)
+        return iter([single_block(everything)])
 
-    def read(self, value: object) -> StoredCve:
+    def read(self, raw: bytes, context: str = "") -> Reading:  # noqa: ARG002 - other feeds need it
         """A `cve` object, bare or as `{"cve": …}`; FeedError where it has another shape."""
-        return read_cve(value)
+        part = read_cve(raw)
+        return Reading((part,), part.modified)
 
 
-def parse_cve(value: object) -> CveRecord:
+def parse_cve(raw: bytes) -> CveRecord:
     """The typed record of a `cve` object; FeedError where it has another shape."""
-    return decode_record(read_cve(value))
+    return merge_parts([read_cve(raw)])
 
 
-# --------------------------------------------------------------------- files
-def _head(chunks: Iterator[bytes]) -> bytes:
-    head = bytearray()
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= HEAD_SIZE:
-            break
-    return bytes(head).removeprefix(_BOM)
+def read_cve(raw: bytes) -> StoredPart:
+    """A `cve` object, bare or as `{"cve": …}`, in the form that is stored; FeedError for another shape."""
+    cve = decode(_wrapped, raw, "NVD 2.0").cve if _WRAPPED.match(raw) else decode(_bare, raw, "NVD 2.0")
+    if CVE_ID.fullmatch(cve.id) is None:
+        raise FeedError("A record has no CVE identifier.")
+    try:
+        return _stored(cve)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FeedError(f"{cve.id} has not the form of NVD 2.0: {error}.") from error
 
 
 def _looks_like_cve(value: object) -> bool:
@@ -97,252 +180,61 @@ def _looks_like_cve(value: object) -> bool:
     )
 
 
-def _is_json(text: bytes) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def _line_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        if len(buffer) < BLOCK_SIZE:
-            continue
-        end = buffer.rfind(b"\n") + 1
-        if end:
-            yield Block(bytes(buffer[:end]), b"\n")
-            del buffer[:end]
-        _refuse_above_limit(buffer)
-    yield Block(bytes(buffer), b"\n")
-
-
-def _single_block(chunks: Iterator[bytes]) -> Block:
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        _refuse_above_limit(buffer)
-    return Block(bytes(buffer))
-
-
-def _page_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
-    """Elements but the last are cut out; the last, in its envelope, must be a whole document again.
-
-    So a page of any size is read in pieces, and one that was cut off anywhere is found out.
-    """
-    envelope = b""
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        if len(buffer) < BLOCK_SIZE:
-            continue
-        starts = [element.start() for element in _ELEMENT.finditer(buffer)]
-        if starts:
-            envelope = envelope or bytes(buffer[: starts[0]])
-            yield _elements(buffer, starts)
-            del buffer[: starts[-1]]
-        _refuse_above_limit(buffer)
-    starts = [element.start() for element in _ELEMENT.finditer(buffer)]
-    if starts:
-        envelope = envelope or bytes(buffer[: starts[0]])
-        yield _elements(buffer, starts)
-        del buffer[: starts[-1]]
-    yield _last_element(envelope + bytes(buffer))
-
-
-def _elements(buffer: bytearray, starts: list[int]) -> Block:
-    """All elements but the last; each ends before the comma that parts it from the next."""
-    elements = []
-    for start, end in pairwise(starts):
-        element = bytes(buffer[start:end]).rstrip()
-        if not element.endswith(b","):
-            raise FeedError("The file is damaged: between two of its records stands no comma.")
-        elements.append(element[:-1])
-    return Block(RECORD_SEPARATOR.join(elements))
-
-
-def _last_element(document: bytes) -> Block:
-    try:
-        page = orjson.loads(document)
-    except orjson.JSONDecodeError as error:
-        raise FeedError(f"The file is damaged or cut off: its end is no JSON ({error}).") from error
-    rest = page.get("vulnerabilities") if isinstance(page, dict) else None
-    if not isinstance(rest, list) or len(rest) > 1:
-        raise FeedError("The file is damaged: its list of vulnerabilities does not hold together.")
-    return Block(RECORD_SEPARATOR.join(orjson.dumps(element) for element in rest))
-
-
-def _refuse_above_limit(buffer: bytearray) -> None:
-    if len(buffer) > RECORD_LIMIT:
-        raise FeedError(f"The file has a record of more than {RECORD_LIMIT} bytes.")
-
-
-# --------------------------------------------------------------------- records
-def read_cve(value: object) -> StoredCve:
-    """A `cve` object, bare or as `{"cve": …}`, in the form that is stored; FeedError for another shape."""
-    cve = value.get("cve", value) if isinstance(value, dict) else None
-    if not isinstance(cve, dict):
-        raise FeedError("A record is no JSON object.")
-    cve_id = cve.get("id")
-    if not isinstance(cve_id, str) or CVE_ID.fullmatch(cve_id) is None:
-        raise FeedError("A record has no CVE identifier.")
-    try:
-        return _stored(cve_id, cve)
-    except KeyError as error:
-        raise FeedError(f"{cve_id} has no {error.args[0]!r}.") from error
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise FeedError(f"{cve_id} has not the form of NVD 2.0: {error}.") from error
-
-
-def _stored(cve_id: str, cve: dict[str, Any]) -> StoredCve:
-    status = _column(cve["vulnStatus"])
-    metrics = _metrics(cve.get("metrics", {}))
-    best = metrics[0] if metrics else (None, None, None, None)
-    configurations, keys = _configurations([] if status == REJECTED else cve.get("configurations", []))
-    details = [
-        _english(cve["descriptions"]),
-        _text(cve.get("sourceIdentifier", "")),
+def _stored(cve: _Cve) -> StoredPart:
+    metrics = _metrics(cve.metrics)
+    rejected = cve.vulnStatus == REJECTED
+    configurations, keys = (None, ()) if rejected else encode_configurations(cve.configurations)
+    details = (
+        english(cve.descriptions),
+        cve.sourceIdentifier,
         metrics,
-        _cwes(cve.get("weaknesses", [])),
-        _references(cve.get("references", [])),
+        _cwes(cve.weaknesses),
+        links(cve.references),
         _known_exploited(cve),
-    ]
-    return StoredCve(
-        cve_id=cve_id,
-        status=status,
-        published=_time(cve["published"]),
-        modified=_time(cve["lastModified"]),
-        score=best[2],
-        severity=best[3],
-        vector=best[1],
-        cvss_version=best[0],
-        product_keys=keys,
-        configurations=configurations,
-        details=pack(details),
+    )
+    return StoredPart(
+        cve.id,
+        "nvd",
+        "nvd",
+        cve.vulnStatus,
+        utc_time(cve.published),
+        utc_time(cve.lastModified),
+        *best(metrics),
+        keys,
+        configurations,
+        pack(details),
     )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text is expected where {type(value).__name__} stands")
-    return value
-
-
-def _column(value: object) -> str:
-    """A text that is not packed (`pack` looks itself): PostgreSQL cannot hold a NUL."""
-    text = _text(value)
-    if "\0" in text:
-        raise ValueError("a text holds a NUL character")
-    return text
-
-
-def _optional(value: object) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"a number is expected where {type(value).__name__} stands")
-    return float(value)
-
-
-def _time(value: object) -> datetime:
-    """NVD's times carry no zone and are UTC."""
-    time = datetime.fromisoformat(_text(value))
+def utc_time(text: str) -> datetime:
+    """A time of NVD's: without a zone it is UTC."""
+    if len(text) == _NVD_TIME:
+        return datetime.fromisoformat(text + "+00:00")
+    time = datetime.fromisoformat(text)
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def _english(descriptions: list[dict[str, Any]]) -> str:
-    texts = {_text(one["lang"]): _text(one["value"]) for one in reversed(descriptions)}
-    return texts.get("en") or next((text for lang, text in texts.items() if lang.startswith("en")), "")
+def _metrics(groups: _Metrics | None) -> list[StoredMetric]:
+    """All scores, the one that counts first."""
+    if groups is None:
+        return []
+    every = groups.cvssMetricV40 + groups.cvssMetricV31 + groups.cvssMetricV30 + groups.cvssMetricV2
+    metrics = [metric.stored() for metric in every]
+    return metrics if len(metrics) < 2 else ordered(metrics)  # noqa: PLR2004 - one is in order
 
 
-def _metrics(groups: dict[str, list[dict[str, Any]]]) -> list[list[Any]]:
-    """All scores, the one that counts first, each with its values in the order of `records.Metric`."""
-    metrics = [_metric(metric) for key in _METRIC_KEYS for metric in groups.get(key, ())]
-    return sorted(metrics, key=lambda metric: preference(metric[0], metric[2], primary=metric[7]))
-
-
-def _metric(metric: dict[str, Any]) -> list[Any]:
-    data = metric["cvssData"]
-    version = _text(data["version"])
-    if version not in CVSS_VERSIONS:
-        raise ValueError(f"there is no CVSS version {version[:20]!r}")
-    score = _number(data["baseScore"])
-    if not 0 <= score <= _HIGHEST_SCORE:
-        raise ValueError("a base score is not from 0 to 10")
-    severity = data.get("baseSeverity", metric.get("baseSeverity"))
-    exploitability, impact = metric.get("exploitabilityScore"), metric.get("impactScore")
-    return [
-        version,
-        _text(data["vectorString"]),
-        score,
-        _text(severity).upper() if severity else severity_of(score, version),
-        None if exploitability is None else _number(exploitability),
-        None if impact is None else _number(impact),
-        _text(metric.get("source", "")),
-        metric.get("type") == "Primary",
-    ]
-
-
-def _cwes(weaknesses: list[dict[str, Any]]) -> list[str]:
+def _cwes(weaknesses: list[_Weakness]) -> list[str]:
     """CWE numbers once each; NVD's `NVD-CWE-noinfo` and `-Other` name no weakness."""
-    names = (_text(one["value"]) for weakness in weaknesses for one in weakness["description"])
-    return list(dict.fromkeys(name for name in names if name.startswith("CWE-")))
+    names = [
+        one.value for weakness in weaknesses for one in weakness.description if one.value.startswith("CWE-")
+    ]
+    return list(dict.fromkeys(names))
 
 
-def _references(references: list[dict[str, Any]]) -> list[list[Any]]:
-    """Each link once, because NVD lists most of them for two sources, with the tags of all."""
-    tags: dict[str, list[str]] = {}
-    for reference in references:
-        known = tags.setdefault(_text(reference["url"]), [])
-        for tag in reference.get("tags", ()):
-            if tag not in known:
-                known.append(_text(tag))
-    return [[url, of_link] for url, of_link in tags.items()]
-
-
-def _known_exploited(cve: dict[str, Any]) -> list[str | None] | None:
-    if cve.get("cisaExploitAdd") is None:
+def _known_exploited(cve: _Cve) -> tuple[str | None, ...] | None:
+    if cve.cisaExploitAdd is None:
         return None
-    added, due = _text(cve["cisaExploitAdd"]), _optional(cve.get("cisaActionDue"))
-    for day in (added, due):
+    for day in (cve.cisaExploitAdd, cve.cisaActionDue):
         if day is not None:
             datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - a day has no zone, only its form is asked
-    return [added, due, _optional(cve.get("cisaVulnerabilityName")), _optional(cve.get("cisaRequiredAction"))]
-
-
-def _configurations(raw: list[dict[str, Any]]) -> tuple[bytes | None, tuple[int, ...]]:
-    encoder = ConfigurationEncoder()
-    return encoder.finish(
-        [
-            [*_combination(one), [[*_combination(node), _criteria(encoder, node)] for node in one["nodes"]]]
-            for one in raw
-        ]
-    )
-
-
-def _combination(part: dict[str, Any]) -> tuple[str, bool]:
-    operator, negate = part.get("operator", "OR"), part.get("negate", False)
-    if operator not in _OPERATORS or not isinstance(negate, bool):
-        raise ValueError("a configuration has an operator or a negation that is none")
-    return operator, negate
-
-
-def _criteria(encoder: ConfigurationEncoder, node: dict[str, Any]) -> list[list[Any]]:
-    return [
-        # most criteria have no bounds but only these two and NVD's number for them
-        encoder.criterion(_text(one["criteria"]), vulnerable=one["vulnerable"] is True)
-        if len(one) == _UNBOUND_LENGTH and "matchCriteriaId" in one
-        else encoder.criterion(
-            _text(one["criteria"]),
-            _optional(one.get("versionStartIncluding")),
-            _optional(one.get("versionStartExcluding")),
-            _optional(one.get("versionEndIncluding")),
-            _optional(one.get("versionEndExcluding")),
-            vulnerable=one["vulnerable"] is True,
-        )
-        for one in node["cpeMatch"]
-    ]
+    return (cve.cisaExploitAdd, cve.cisaActionDue, cve.cisaVulnerabilityName, cve.cisaRequiredAction)
