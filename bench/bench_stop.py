@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from netvigil.app import create_app
+from netvigil.app.factory import create_app
 from netvigil.app.service import open_service, run_jobs
 from netvigil.lab.service import Lab
 from netvigil.log import set_up_logging

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from netvigil.access.keys import load_keys
-from netvigil.app import create_app
+from netvigil.app.factory import create_app
 from netvigil.app.service import Service, authority_of
 from netvigil.db.embedded import EmbeddedServer
 from netvigil.db.endpoint import SUPERUSER

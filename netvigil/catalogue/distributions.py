@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, and_, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from netvigil.catalogue.candidates import Candidate
 from netvigil.catalogue.models import Cve
 from netvigil.catalogue.models_distributions import PackageFix
-from netvigil.catalogue.queries import Candidate
 from netvigil.matching.backports import Fix, FixData
 
 if TYPE_CHECKING:

@@ -3,64 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, Row, Text, any_, bindparam, exists, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
-from netvigil.catalogue.encoding import Key, PackedConfigurations, product_key
+from netvigil.catalogue.candidates import Candidate, decode_candidates
+from netvigil.catalogue.encoding import Key, product_key
 from netvigil.catalogue.merging import merge_parts
 from netvigil.catalogue.models import Cve, CvePart, FeedImport
 from netvigil.catalogue.parts import StoredPart
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from netvigil.catalogue.records import CveRecord
-    from netvigil.matching.ranges import Configuration
 
 _KEYS_AT_ONCE = 200  # more, and PostgreSQL reads the whole table and compares every row with every key
-_PAUSE_FROM = 5000  # rows
 _DECODE_IN_THREAD_FROM = 200  # rows; below, decoding takes under a few milliseconds
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A CVE that names a wanted product as vulnerable, and its score, with what is left to compare.
-
-    `packed` holds its configurations pruned to the wanted products, None where it has none; they are decoded when they
-    are asked for. `configured_by` is the source that they are from. The score's four fields are None where nobody has
-    scored the CVE.
-    """
-
-    cve_id: str
-    score: float | None
-    severity: str | None
-    vector: str | None
-    cvss_version: str | None
-    configured_by: str
-    packed: PackedConfigurations | None = field(default=None, repr=False, compare=False)
-
-    @cached_property
-    def configurations(self) -> tuple[Configuration, ...]:
-        """What is affected, typed."""
-        return self.packed.decode() if self.packed else ()
-
-    @cached_property
-    def guesses(self) -> frozenset[Key]:
-        """The products among them whose CPE names the source did not give."""
-        return self.packed.guesses() if self.packed else frozenset()
-
-    def vulnerable_products(self) -> set[Key]:
-        """The products that its criteria call vulnerable."""
-        return {name for name, _ in self.packed.vulnerable()} if self.packed else set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +73,8 @@ async def find_candidates(
         some = every[start : start + _KEYS_AT_ONCE]
         rows |= {row[0]: row for row in await _rows_of(session, some, changed_since)}
     if len(rows) < _DECODE_IN_THREAD_FROM:
-        return _decoded(rows, wanted)
-    return await asyncio.to_thread(_decoded, rows, wanted)
+        return decode_candidates(rows, wanted)
+    return await asyncio.to_thread(decode_candidates, rows, wanted)
 
 
 async def _rows_of(
@@ -203,35 +167,3 @@ async def catalogue_state(session: AsyncSession) -> CatalogueState:
         starter_only=not beyond_starter,
         sources=sources,
     )
-
-
-@contextmanager
-def collection_paused(rows: int) -> Iterator[None]:
-    """No garbage collection while very many rows are worked on.
-
-    They hold no cycles, but each look for some goes over all the lists that they consist of, which doubles the time.
-    """
-    pause = rows > _PAUSE_FROM and gc.isenabled()
-    if pause:
-        gc.disable()
-    try:
-        yield
-    finally:
-        if pause:
-            gc.freeze()  # and back: what was made meanwhile counts as old, and is not gone over three times now
-            gc.unfreeze()
-            gc.enable()
-
-
-def _decoded(rows: dict[str, Sequence[Any]], wanted: frozenset[Key]) -> list[Candidate]:
-    with collection_paused(len(rows)):
-        return _candidates(rows, wanted)
-
-
-def _candidates(rows: dict[str, Sequence[Any]], wanted: frozenset[Key]) -> list[Candidate]:
-    candidates = []
-    for _, (cve_id, score, severity, vector, cvss_version, configured_by, data) in sorted(rows.items()):
-        packed = PackedConfigurations(data, wanted)
-        if packed:  # an index number can stand for two products, then nothing is left here
-            candidates.append(Candidate(cve_id, score, severity, vector, cvss_version, configured_by, packed))
-    return candidates

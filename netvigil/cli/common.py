@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import orjson
 import typer
@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 Result = TypeVar("Result")
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        envvar="NETVIGIL_DATA_DIR",
-        show_envvar=True,
-        file_okay=False,
-        help="Keys, the embedded database, logs.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 PIPE_WIDTH = 200
 """Columns where there is no terminal to ask: a table that goes into a file or to grep must not lose text."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from netvigil.cli.common import AsJson, DataDir
+from netvigil.cli.options import AsJson, DataDir
 
 app = typer.Typer(
     name="netvigil",
@@ -108,9 +108,9 @@ def match(
     data_dir: DataDir = None,
 ) -> None:
     """Name the CVEs of products given as CPEs, with the reason for each."""
-    from netvigil.cli.match import run_match
+    from netvigil.cli.match import answer_match
 
-    run_match(cpes, data_dir, as_json=as_json)
+    raise typer.Exit(answer_match(cpes, data_dir, as_json))
 
 
 @app.command()

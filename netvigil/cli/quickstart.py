@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from netvigil.access.scopes import ALL
-from netvigil.app import create_app
+from netvigil.app.factory import create_app
 from netvigil.app.server import bind, serve_until, stop_on_signals
 from netvigil.app.service import open_service, run_jobs
 from netvigil.cli.common import err, out, run, settings_from

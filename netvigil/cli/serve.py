@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from netvigil.app import create_app
+from netvigil.app.factory import create_app
 from netvigil.app.server import bind, serve_until, stop_on_signals
 from netvigil.app.service import open_service, run_jobs
 from netvigil.cli.common import err, run, settings_from

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -12,7 +13,6 @@ import time
 from typing import TYPE_CHECKING, NoReturn, Self
 
 import psycopg
-import structlog
 from psycopg import sql
 
 from netvigil.db import cluster as clusters
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from netvigil.db.privileges import Identity
 
-_log = structlog.get_logger(__name__)
+# The standard library's logger: commands that start this server for one answer would pay for more.
+_log = logging.getLogger(__name__)
 
 _POLL = 0.01  # seconds
 _PROGRESS = 5.0  # seconds between two lines about a long start
@@ -150,10 +151,10 @@ class EmbeddedServer:
         self._process = clusters.start_postgres(self._cluster, self._log_file, identity, self._sockets)
         await self._wait_until_ready(self._process)
         await _ensure_database(self._sockets)
-        _log.info("database ready", directory=str(self.data_dir), seconds=round(time.monotonic() - began, 2))
+        _log.info("database ready in %.2f s: %s", time.monotonic() - began, self.data_dir)
 
     async def _initialise(self, identity: Identity) -> None:
-        _log.info("making the database", directory=str(self.data_dir))
+        _log.info("making the database: %s", self.data_dir)
         process, unfinished = clusters.start_initdb(self._cluster, self._log_file, identity)
         try:
             await _wait(process, self._patience)
@@ -174,7 +175,7 @@ class EmbeddedServer:
                 self._fail_ended(process)
             if time.monotonic() - said > _PROGRESS:
                 said = time.monotonic()
-                _log.info("the database is not ready yet", server=self._last_words())
+                _log.info("the database is not ready yet: %r", self._last_words())
             await asyncio.sleep(_POLL)
 
     def _abandon(self) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import delete, select
 from netvigil.catalogue.enrichment import get_enrichment
 from netvigil.catalogue.queries import catalogue_state, get_cves
 from netvigil.catalogue.service import match_hosts
+from netvigil.findings.evidence import evidence_of
 from netvigil.findings.models import Finding, Source, Unaffected
 from netvigil.inventory.models import Host
 from netvigil.matching.identify import identify
-from netvigil.matching.wording import describe_range
 from netvigil.probing.observations import HostObservation, Method, Protocol, ServiceObservation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from netvigil.catalogue.service import CveMatch
+    from netvigil.catalogue.matcher import CveMatch
     from netvigil.matching.products import NotAffected, Product
     from netvigil.scans.models import Scan
 
@@ -114,22 +114,6 @@ def observation_of(host: Host) -> HostObservation:
             for service in host.services
         ),
     )
-
-
-def evidence_of(found: CveMatch, products: Sequence[Product]) -> dict[str, Any]:
-    """Why a CVE is a finding: what was seen and on which services, the range it is in, and the reasons."""
-    match = found.match
-    same = [product for product in products if product.cpe == match.product.cpe and product.port is not None]
-    return {
-        "seen": match.product.evidence,
-        "product": str(match.product.cpe),
-        "criterion": str(match.criterion.criteria),
-        "range": describe_range(match.criterion),
-        "reasons": list(match.reasons),
-        "fixed_in": match.fixed_in or match.criterion.end_excluding,
-        "configured_by": found.cve.configured_by,
-        "services": [{"port": p.port, "protocol": p.protocol, "seen": p.evidence} for p in same],
-    }
 
 
 def _finding(host: Host, found: CveMatch, products: Sequence[Product], *, kev: bool) -> Finding:

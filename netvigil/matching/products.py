@@ -21,11 +21,14 @@ class Confidence(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the surest; for sorting and for taking the weaker of two."""
-        return list(Confidence).index(self)
+        return _RANK[self]
 
     def weaker(self, other: Confidence) -> Confidence:
         """The less sure of both."""
         return self if self.rank >= other.rank else other
+
+
+_RANK = {one: rank for rank, one in enumerate(Confidence)}
 
 
 @dataclass(frozen=True, slots=True)

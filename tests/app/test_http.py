@@ -8,8 +8,8 @@ import httpx
 import pytest
 import structlog
 
-from netvigil.app import create_app
 from netvigil.app.errors import EXPLANATIONS
+from netvigil.app.factory import create_app
 from netvigil.schedules.schemas import EXAMPLE
 
 SCHEDULES = "/scans/cve/scheduled"

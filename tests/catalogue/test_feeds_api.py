@@ -10,7 +10,7 @@ import pytest
 from feed_server import Answer, FeedServer
 from sqlalchemy import select, text
 
-from netvigil.app import create_app
+from netvigil.app.factory import create_app
 from netvigil.app.service import run_jobs
 from netvigil.catalogue import routes
 from netvigil.catalogue.importer import import_paths

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from netvigil.app import create_app
+from netvigil.app.factory import create_app
 from netvigil.schedules.schemas import EXAMPLE
 from netvigil.settings import SiteRegistration
 
