@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 STARTER = "starter"
 _VERSIONS = Path(__file__).parent.parent / "db" / "migrations" / "versions"
-_CANDIDATES = """
+# "since" is the catalogue version after which a row must have changed, NULL for all rows
+CANDIDATES = """
     SELECT c.cve_id, c.score, c.severity, c.vector, c.cvss_version, c.configured_by, p.configurations
     FROM cve c JOIN cve_part p ON p.cve_id = c.cve_id AND p.source = c.configured_by
-    WHERE c.product_keys && %s::integer[]
+    WHERE c.product_keys && %(keys)s::integer[]
+      AND (%(since)s::integer IS NULL OR c.catalogue_version > %(since)s::integer)
 """
 
 
@@ -38,7 +40,7 @@ def find_candidates(connection: psycopg.Connection[Any], products: Collection[Ke
     """Every CVE with a vulnerable criterion on one of the products; what `queries.find_candidates` gives."""
     wanted = frozenset(products)
     keys = sorted({product_key(*product) for product in wanted})
-    rows = connection.execute(_CANDIDATES, (keys,)).fetchall()
+    rows = connection.execute(CANDIDATES, {"keys": keys, "since": None}).fetchall()
     return decode_candidates({row[0]: row for row in rows}, wanted)
 
 

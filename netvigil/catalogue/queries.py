@@ -6,11 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, Row, Text, any_, bindparam, exists, func, select, true
+from sqlalchemy import Text, any_, bindparam, exists, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from netvigil.catalogue.candidates import Candidate, decode_candidates
 from netvigil.catalogue.encoding import Key, product_key
+from netvigil.catalogue.lookup import CANDIDATES
 from netvigil.catalogue.merging import merge_parts
 from netvigil.catalogue.models import Cve, CvePart, FeedImport
 from netvigil.catalogue.parts import StoredPart
@@ -79,25 +80,15 @@ async def find_candidates(
 
 async def _rows_of(
     session: AsyncSession, product_keys: Sequence[int], changed_since: int | None
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    keys = bindparam("product_keys", product_keys, ARRAY(Integer))
-    found = await session.execute(
-        select(
-            Cve.cve_id,
-            Cve.score,
-            Cve.severity,
-            Cve.vector,
-            Cve.cvss_version,
-            Cve.configured_by,
-            CvePart.configurations,
-        )
-        .join(CvePart, (CvePart.cve_id == Cve.cve_id) & (CvePart.source == Cve.configured_by))
-        .where(
-            Cve.product_keys.overlap(keys),
-            true() if changed_since is None else Cve.catalogue_version > changed_since,
-        )
-    )
-    return found.all()
+) -> Sequence[tuple[Any, ...]]:
+    # Past the ORM and in binary: tens of thousands of rows with packed bytes cost half as much so.
+    connection = (await (await session.connection()).get_raw_connection()).driver_connection
+    if connection is None:
+        raise RuntimeError("the session has no connection")
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(CANDIDATES, {"keys": list(product_keys), "since": changed_since})
+        rows: Sequence[tuple[Any, ...]] = await cursor.fetchall()
+        return rows
 
 
 async def get_cves(
