@@ -8,16 +8,16 @@ import os
 import signal
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from multiprocessing import connection
 from threading import Thread
-from typing import TYPE_CHECKING
 
 from netvigil.catalogue.feeds.base import RECORD_LIMIT, Block, DamagedFile
 from netvigil.catalogue.feeds.detect import feed_named
 from netvigil.errors import FeedError
 
-if TYPE_CHECKING:
-    from datetime import datetime
+CLOCK_SKEW = timedelta(days=2)
+"""How far ahead of this machine's clock a record's time may lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ def stage_block(feed_name: str, block: Block) -> StagedBlock:
     rows: list[bytes] = []
     records = skipped = 0
     newest: datetime | None = None
+    # A record from the future would win over every later word of its source, and make old data look fresh.
+    latest = datetime.now(UTC) + CLOCK_SKEW
     for raw in block.data.split(block.separator):
         if not raw or raw.isspace():
             continue
@@ -65,7 +67,7 @@ def stage_block(feed_name: str, block: Block) -> StagedBlock:
             raise FeedError(f"The file has a record of more than {RECORD_LIMIT} bytes.")
         try:
             reading = read(raw, block.context)
-            rows += [encode(row) for row in reading.rows]
+            encoded = [encode(row) for row in reading.rows]
         except DamagedFile:
             raise
         except (
@@ -77,6 +79,10 @@ def stage_block(feed_name: str, block: Block) -> StagedBlock:
         ):  # the last four: not for its column
             skipped += 1
             continue
+        if reading.modified is not None and reading.modified > latest:
+            skipped += 1
+            continue
+        rows += encoded
         records += 1
         if reading.modified is not None and (newest is None or reading.modified > newest):
             newest = reading.modified

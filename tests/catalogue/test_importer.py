@@ -194,3 +194,12 @@ async def test_a_newer_packages_starter_replaces_an_older_one(url, session):
     assert await named(session, ROUTEROS_NAME) == whole
     assert await get_cves(session, ["CVE-1999-9999"]) == {}
     assert await import_starter(url) == []
+
+
+async def test_record_from_the_future_is_skipped(engine, session, feed, make_cve):
+    """It would win over every later word of NVD, and make old data look fresh."""
+    tomorrows = make_cve("CVE-2020-2222", modified="2099-01-01T00:00:00.000")
+    [result] = await import_paths(engine, [feed(make_cve("CVE-2020-1111"), tomorrows)])
+    assert (result.records, result.skipped) == (1, 1)
+    assert set(await get_cves(session, ["CVE-2020-1111", "CVE-2020-2222"])) == {"CVE-2020-1111"}
+    assert (await catalogue_state(session)).data_date.year == 2025

@@ -32,7 +32,7 @@ def record(version, modified):
     return {
         "id": "CVE-2099-0001",
         "sourceIdentifier": "test",
-        "published": "2099-01-01T00:00:00.000",
+        "published": "2026-01-01T00:00:00.000",
         "lastModified": modified,
         "vulnStatus": "Analyzed",
         "descriptions": [{"lang": "en", "value": "Made up for a test."}],
@@ -102,19 +102,19 @@ async def findings(database):
 
 
 async def test_new_and_corrected_cves_reach_the_last_scan(api, database, load, scan_id):
-    await load("2.3.4", "2099-01-01T00:00:00.000")
+    await load("2.3.4", "2026-01-01T00:00:00.000")
     assert await rematch(database) == Rematched(hosts=1, new=1, withdrawn=0)
     assert await findings(database) == [("CVE-2099-0001", "catalogue", False)]
     [shown] = (await api.get(f"/scans/cve/{scan_id}/findings")).json()
     assert (shown["cve_id"], shown["source"], shown["confidence"]) == ("CVE-2099-0001", "catalogue", "exact")
     assert await rematch(database) == Rematched(hosts=0, new=0, withdrawn=0)
 
-    await load("2.3.5", "2099-01-02T00:00:00.000")
+    await load("2.3.5", "2026-01-02T00:00:00.000")
     assert await rematch(database) == Rematched(hosts=1, new=0, withdrawn=1)
     assert await findings(database) == [("CVE-2099-0001", "catalogue", True)]
     assert (await api.get(f"/scans/cve/{scan_id}/findings")).json() == []
 
-    await load("2.3.4", "2099-01-03T00:00:00.000")
+    await load("2.3.4", "2026-01-03T00:00:00.000")
     assert await rematch(database) == Rematched(hosts=1, new=1, withdrawn=0)
     assert await findings(database) == [("CVE-2099-0001", "catalogue", False)]
     async with database.session() as session:
@@ -125,7 +125,7 @@ async def test_new_and_corrected_cves_reach_the_last_scan(api, database, load, s
 
 
 async def test_import_is_noticed_by_itself(database, load, scan_id):
-    await load("2.3.4", "2099-01-01T00:00:00.000")
+    await load("2.3.4", "2026-01-01T00:00:00.000")
     await request_rematch(database)
     await request_rematch(database)
     async with database.session() as session:
