@@ -1,11 +1,15 @@
 """A scan from invoke to report, on a real worker, a real database and real nmap."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from devices import device
 from sqlalchemy import select
 
 from netvigil.scans.models import SiteScan
+from netvigil.schedules.models import ScanSchedule
+from netvigil.schedules.service import plan_job
 
 
 async def test_invoke_to_report(api, worker, network, make_schedule, until):
@@ -117,3 +121,21 @@ async def test_hosts_and_findings_are_listed(api, worker, network, make_schedule
     content = (await api.get(scan["json_url"])).json()
     assert sorted(seen) == sorted(one["cve_id"] for one in content["findings"])
     assert len(seen) == scan["cve_count"] > 2
+
+
+async def test_clock_starts_a_scan_and_plans_the_next(api, worker, database, make_schedule, until):
+    """The schedule's time came a moment ago: its job starts a scan by itself, every two weeks."""
+    due = datetime.now(UTC).replace(second=0, microsecond=0)
+    schedule_id = await make_schedule(day_of_week=due.isoweekday() % 7, time_of_day=f"{due:%H:%M}")
+    async with database.transaction() as session:
+        schedule = await session.get_one(ScanSchedule, UUID(schedule_id))
+        schedule.planned_date, schedule.next_scan_at = due.date(), due
+        await session.flush()
+        await plan_job(session, schedule)
+    status = await until(schedule_id, "completed", "failed")
+    assert status["status"] == "completed"
+    [report] = (await api.get("/scans/cve")).json()
+    assert report["trigger"] == "schedule"
+    shown = (await api.get(f"/scans/cve/scheduled/{schedule_id}")).json()
+    assert datetime.fromisoformat(shown["next_scan_at"]) == due + timedelta(weeks=2)
+    assert shown["last_run_at"] is not None
