@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "NETVIGIL_"
+SECRET_KEY_BYTES = 32
+_URL_SAFE = str.maketrans("-_", "+/")
+_POSITIVE = (
+    "link_ttl",
+    "max_body_bytes",
+    "worker_concurrency",
+    "worker_dead_after",
+    "max_rate",
+    "max_rate_on_link",
+    "max_connections",
+)
 
 
 class SiteRegistration(StrEnum):
@@ -48,7 +61,15 @@ class Settings:
     worker_dead_after: float = 8.0
     """Seconds without a heartbeat after which a worker counts as dead."""
     max_rate: int = 1500
-    """Packets or connections a second, at most, towards one site."""
+    """Packets a second, at most, towards one site beyond a router, whose connection table they fill."""
+    max_rate_on_link: int = 5000
+    """Packets a second, at most, towards one site on this machine's own segment, where no router is in between."""
+    max_connections: int = 200
+    """New TCP connections a second, at most, towards one site."""
+    secret_key: str | None = field(default=None, repr=False)
+    """32 bytes in base64 that encrypt the credentials of sites' routers in the database; wins over the file
+    `secret-key` among the keys, which is made on first use. Machines that share a database must share it:
+    `openssl rand -base64 32` makes one."""
     log_json: bool = False
     """Log lines as JSON instead of text."""
 
@@ -111,7 +132,21 @@ def _check(settings: Settings) -> None:
             raise UsageError("NETVIGIL_DATABASE_URL must start with postgresql://.")
     if settings.public_url is not None and urlsplit(settings.public_url).scheme not in {"http", "https"}:
         raise UsageError("NETVIGIL_PUBLIC_URL must start with http:// or https://.")
-    positive = ("link_ttl", "max_body_bytes", "worker_concurrency", "worker_dead_after", "max_rate")
-    for field in positive:
-        if getattr(settings, field) <= 0:
-            raise UsageError(f"The setting {PREFIX}{field.upper()} must be greater than 0.")
+    if settings.secret_key is not None:
+        read_secret_key(settings.secret_key)
+    for name in _POSITIVE:
+        if getattr(settings, name) <= 0:
+            raise UsageError(f"The setting {PREFIX}{name.upper()} must be greater than 0.")
+
+
+def read_secret_key(text: str) -> bytes:
+    """The 32 bytes of a key written in base64, plain or URL-safe; raises UsageError, which never shows the text."""
+    try:
+        key = base64.b64decode(text.strip().translate(_URL_SAFE), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != SECRET_KEY_BYTES:
+        raise UsageError(
+            f"NETVIGIL_SECRET_KEY must be {SECRET_KEY_BYTES} bytes in base64; 'openssl rand -base64 32' makes one."
+        )
+    return key

@@ -33,8 +33,8 @@ class Keys:
 def load_keys(folder: Path) -> Keys:
     """The keys in `folder`, made there on the first call; safe when two processes come first at once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    signing = _read_or_make(folder / SIGNING_FILE, _new_signing_key)
-    link = _read_or_make(folder / LINK_FILE, lambda: secrets.token_hex(LINK_BYTES).encode())
+    signing = read_or_make(folder / SIGNING_FILE, _new_signing_key)
+    link = read_or_make(folder / LINK_FILE, lambda: secrets.token_hex(LINK_BYTES).encode())
     try:
         keys = Keys(signing=OKPKey.import_key(json.loads(signing)), link=bytes.fromhex(link.decode()))
     except (JoseError, ValueError, TypeError) as error:
@@ -57,7 +57,8 @@ def _new_signing_key() -> bytes:
     return json.dumps(key.as_dict(private=True)).encode()
 
 
-def _read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The content of a key file that only its owner reads; made on the first call, by one process only."""
     if not path.exists():
         # Written aside and linked into place: the name appears once, whole, and never overwrites.
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from netvigil.cli.options import AsJson, DataDir
+from netvigil.cli.options import AsJson, DataDir, Exclude, ExcludePort, ScanProfile
+from netvigil.probing.ports import Profile
 
 app = typer.Typer(
     name="netvigil",
@@ -120,13 +121,17 @@ def scan(
         str, typer.Option("--vantage", help="From where: local, netns:NAME or vrf:DEVICE.")
     ] = "local",
     *,
+    profile: ScanProfile = Profile.STANDARD,
+    exclude: Exclude = None,
+    exclude_port: ExcludePort = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Scan private networks once, without a schedule, and print what was found."""
-    from netvigil.cli.scan import run_scan
+    from netvigil.cli.scan import read_exclusions, run_scan
 
-    run_scan(cidrs, vantage, data_dir, as_json=as_json)
+    exclusions = read_exclusions(exclude or [], exclude_port or [])
+    run_scan(cidrs, vantage, data_dir, profile=profile, exclusions=exclusions, as_json=as_json)
 
 
 @app.command()

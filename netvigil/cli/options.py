@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from netvigil.probing.ports import Profile
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -18,3 +20,26 @@ DataDir = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ScanProfile = Annotated[
+    Profile,
+    typer.Option(
+        "--profile",
+        help="TCP ports to look at: the hundred or thousand most frequent and those of LAN devices, or all.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="ADDRESS",
+        help="Send nothing to this address, CIDR or range 192.168.1.5-192.168.1.9; may be repeated.",
+    ),
+]
+ExcludePort = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude-port",
+        metavar="PORT",
+        help="Send nothing to this port: 80, 8000-8010, tcp/80 or udp/161; may be repeated.",
+    ),
+]

@@ -16,14 +16,16 @@ from netvigil.cli.common import err, fail, out, print_json, run, settings_from
 from netvigil.cli.match import found_cve
 from netvigil.errors import Invalid, ProbeFault, SiteOffline, UsageError
 from netvigil.matching.identify import identify
-from netvigil.probing.limits import ScanLimits
 from netvigil.probing.pipeline import ProbeRequest, probe
+from netvigil.probing.targets import as_network
 from netvigil.probing.vantage import Vantage
+from netvigil.scans.asking import limits_of
+from netvigil.sites.exclusions import Exclusions
 from netvigil.sites.models import Registration, Site
 from netvigil.sites.scope import covers, is_private, parse_subnet
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Network
+    from ipaddress import IPv4Address, IPv4Network
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,37 +33,34 @@ if TYPE_CHECKING:
     from netvigil.app.service import Service
     from netvigil.matching.products import Product
     from netvigil.probing.observations import HostObservation
+    from netvigil.probing.ports import Profile
     from netvigil.probing.progress import ProbeProgress
+    from netvigil.settings import Settings
 
 
-def run_scan(cidrs: list[str], vantage: str, data_dir: Path | None, *, as_json: bool) -> None:
+def run_scan(
+    cidrs: list[str],
+    vantage: str,
+    data_dir: Path | None,
+    *,
+    profile: Profile,
+    exclusions: Exclusions,
+    as_json: bool,
+) -> None:
     """Probe, match, print; exit 1 when the network is offline."""
 
     async def work() -> dict[str, Any]:
-        networks = [_network(text) for text in cidrs]
-        place = Vantage.parse(vantage)
         settings = settings_from(data_dir, quiet=True)
-        started = time.monotonic()
-        async with open_service(settings, "netvigil scan", share=True) as service:
-            await _check_scope(service, networks)
-            limits = ScanLimits(packets_per_second=settings.max_rate)
-            request = ProbeRequest(targets=networks, vantage=place, limits=limits)
-            failed: list[dict[str, str]] = []
-            hosts: tuple[HostObservation, ...] = ()
-            try:
-                hosts, limitations = await _probe(request)
-            except (SiteOffline, ProbeFault) as error:
-                failed, limitations = [{"site": " ".join(map(str, networks)), "reason": str(error)}], ()
-            async with service.database.session() as session:
-                shown = [await _host(session, host) for host in hosts]
-                state = await catalogue_state(session)
-        if state.starter_only:
-            err.print(
-                f"Only the starter catalogue of {state.cves} CVEs is loaded: see 'netvigil feeds import'."
-            )
-        for limitation in limitations:
-            err.print(limitation)
-        return {"hosts": shown, "sites_failed": failed, "seconds": round(time.monotonic() - started, 2)}
+        request = ProbeRequest(
+            targets=[_network(text) for text in cidrs],
+            vantage=Vantage.parse(vantage),
+            limits=limits_of(settings, {}),
+            profile=profile,
+            exclude=exclusions.networks,
+            excluded_tcp=exclusions.tcp_ports,
+            excluded_udp=exclusions.udp_ports,
+        )
+        return await _scan(settings, request)
 
     result = run(work)
     if as_json:
@@ -71,6 +70,36 @@ def run_scan(cidrs: list[str], vantage: str, data_dir: Path | None, *, as_json: 
             out.print(table)
     if result["sites_failed"]:
         fail(SiteOffline(result["sites_failed"][0]["reason"]))
+
+
+async def _scan(settings: Settings, request: ProbeRequest) -> dict[str, Any]:
+    """Everything that the command prints; a site that goes away in the middle shows what was seen until then."""
+    started = time.monotonic()
+    async with open_service(settings, "netvigil scan", share=True) as service:
+        await _check_scope(service, [as_network(target) for target in request.targets])
+        failed: list[dict[str, str]] = []
+        hosts: dict[IPv4Address, HostObservation] = {}
+        limitations: tuple[str, ...] = ()
+        try:
+            limitations = await _probe(request, hosts)
+        except (SiteOffline, ProbeFault) as error:
+            failed = [{"site": " ".join(map(str, request.targets)), "reason": str(error)}]
+        async with service.database.session() as session:
+            shown = [await _host(session, hosts[address]) for address in sorted(hosts)]
+            state = await catalogue_state(session)
+    if state.starter_only:
+        err.print(f"Only the starter catalogue of {state.cves} CVEs is loaded: see 'netvigil feeds import'.")
+    for limitation in limitations:
+        err.print(limitation)
+    return {"hosts": shown, "sites_failed": failed, "seconds": round(time.monotonic() - started, 2)}
+
+
+def read_exclusions(addresses: list[str], ports: list[str]) -> Exclusions:
+    """What the options leave alone; ends the command on an entry that means nothing."""
+    try:
+        return Exclusions.from_json({"addresses": addresses, "ports": ports})
+    except Invalid as error:
+        fail(UsageError(error.message))
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
@@ -106,7 +135,8 @@ def _service_line(service: dict[str, Any]) -> str:
     return f"{service['port']}/{service['protocol']} {' '.join(words)}".rstrip()
 
 
-async def _probe(request: ProbeRequest) -> tuple[tuple[HostObservation, ...], tuple[str, ...]]:
+async def _probe(request: ProbeRequest, hosts: dict[IPv4Address, HostObservation]) -> tuple[str, ...]:
+    """Probe with a bar, noting each host in `hosts` as soon as it is known; returns what could not be seen."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -120,8 +150,13 @@ async def _probe(request: ProbeRequest) -> tuple[tuple[HostObservation, ...], tu
             text = f"{progress.stage} {progress.hosts_done}/{progress.hosts_total} hosts"
             bar.update(task, description=text, completed=progress.percent)
 
-        result = await probe(request, on_progress=on_progress)
-    return result.hosts, result.limitations
+        async def note(host: HostObservation) -> None:
+            hosts[host.address] = host
+
+        result = await probe(request, on_progress=on_progress, on_found=note, on_host=note)
+    hosts.clear()  # the result has all of them, and loopback's candidates no more
+    hosts.update({host.address: host for host in result.hosts})
+    return result.limitations
 
 
 async def _host(session: AsyncSession, host: HostObservation) -> dict[str, Any]:
@@ -132,6 +167,9 @@ async def _host(session: AsyncSession, host: HostObservation) -> dict[str, Any]:
         "hostname": host.hostname,
         "manufacturer": host.manufacturer,
         "os": host.os_name,
+        "model": host.model,
+        "mac_source": host.mac_source,
+        "notes": list(host.notes),
         "services": [
             {
                 "port": service.port,
@@ -143,6 +181,9 @@ async def _host(session: AsyncSession, host: HostObservation) -> dict[str, Any]:
                 "extra_info": service.extra_info,
                 "tunnel": service.tunnel,
                 "banner": service.banner,
+                "seen_by": str(service.method),
+                "spared": service.spared,
+                "facts": dict(service.facts),
             }
             for service in host.services
         ],

@@ -94,6 +94,9 @@ def observation_of(host: Host) -> HostObservation:
         manufacturer=host.manufacturer,
         hostname=host.hostname,
         os_name=host.os_name,
+        model=host.model,
+        mac_source=host.mac_source,
+        notes=tuple(host.notes),
         services=tuple(
             ServiceObservation(
                 port=service.port,
@@ -110,6 +113,7 @@ def observation_of(host: Host) -> HostObservation:
                 cpes=tuple(service.cpes),
                 banner=service.banner,
                 spared=service.spared,
+                facts=service.facts,
             )
             for service in host.services
         ),

@@ -18,7 +18,8 @@ class Host(Base):
     """An address that was alive in a site scan; a host is always (site, address), for sites overlap.
 
     `identified` is false while only its open ports are known: what was seen so far is kept, and a run that
-    goes on after an interruption looks at it again.
+    goes on after an interruption looks at it again. `mac_source` says who named the MAC; `notes` are plain sentences
+    about the host, such as that it was slowed down for.
     """
 
     __tablename__ = "host"
@@ -38,6 +39,9 @@ class Host(Base):
     manufacturer: Mapped[str | None]
     hostname: Mapped[str | None]
     os_name: Mapped[str | None]
+    model: Mapped[str | None]
+    mac_source: Mapped[str | None]
+    notes: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     reason: Mapped[str]
     identified: Mapped[bool]
     observed_at: Mapped[datetime]
@@ -55,7 +59,8 @@ class Host(Base):
 class Service(Base):
     """An open port of a host and what answered there (probing's ServiceObservation, column by column).
 
-    `spared` says that the port is fragile and was deliberately not spoken to.
+    `spared` says that the port is fragile and was deliberately not spoken to. `facts`: what else its protocol told,
+    by name.
     """
 
     __tablename__ = "service"
@@ -77,3 +82,4 @@ class Service(Base):
     cpes: Mapped[list[Any]]
     banner: Mapped[str | None]
     spared: Mapped[bool]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_TEXT: Final = 4096
+_MAX_REPEATS: Final = 8
 
 _VERSION: Final = r"v?(\d[\w.+~-]{0,60}(?: (?:Debian|Ubuntu|Raspbian|FreeBSD)-[\w.+~]{1,40})?)"
 
@@ -36,6 +38,8 @@ SOFTWARE: Final = (
     Software(r"dropbear_", "dropbear_ssh_project", "dropbear_ssh"),
     Software(r"Apache Tomcat/", "apache", "tomcat"),
     Software(r"Apache/", "apache", "http_server"),
+    Software(r"IBM_HTTP_Server/", "ibm", "http_server"),
+    Software(r"openresty/", "openresty", "openresty"),
     Software(r"nginx/", "f5", "nginx"),
     Software(r"lighttpd/", "lighttpd", "lighttpd"),
     Software(r"Microsoft-IIS/", "microsoft", "internet_information_services"),
@@ -46,22 +50,37 @@ SOFTWARE: Final = (
     Software(r"mod_jk/", "apache", "mod_jk"),
     Software(r"mod_python/", "apache", "mod_python"),
     Software(r"mod_wsgi/", "modwsgi", "mod_wsgi"),
+    Software(r"mod_fcgid/", "apache", "mod_fcgid"),
+    Software(r"mod_nss/", "mod_nss_project", "mod_nss"),
+    Software(r"mod_auth_openidc/", "openidc", "mod_auth_openidc"),
+    Software(r"SVN/", "apache", "subversion"),
+    Software(r"Phusion[ _]Passenger[ /]", "phusion", "passenger"),
     Software(r"Perl/", "perl", "perl"),
+    Software(r"Ruby/", "ruby-lang", "ruby"),
+    Software(r"WEBrick/", "ruby-lang", "webrick"),
     Software(r"Python/", "python", "python"),
     Software(r"Werkzeug/", "palletsprojects", "werkzeug"),
     Software(r"gunicorn/", "gunicorn", "gunicorn"),
     Software(r"TornadoServer/", "tornadoweb", "tornado"),
+    Software(r"TwistedWeb/", "twisted", "twisted"),
+    Software(r"aiohttp/", "aiohttp", "aiohttp"),
+    Software(r"waitress/", "agendaless", "waitress"),
+    Software(r"Zope/\(?(?:Zope )?", "zope", "zope"),
+    Software(r"Resin/", "caucho", "resin"),
+    Software(r"GlassFish Server Open Source Edition {1,3}", "oracle", "glassfish_server"),
+    Software(r"WebSphere Application Server/", "ibm", "websphere_application_server"),
+    Software(r"WebLogic Server ", "oracle", "weblogic_server"),
     Software(r"Jetty\(", "eclipse", "jetty"),
     Software(r"squid/", "squid-cache", "squid"),
-    Software(r"CUPS/", "openprinting", "cups"),
-    Software(r"CUPS ", "openprinting", "cups"),
+    Software(r"CUPS[/ ]", "openprinting", "cups"),
     Software(r"MiniServ/", "webmin", "webmin"),
     Software(r"Boa/", "boa", "boa"),
     Software(r"thttpd/", "acme", "thttpd"),
     Software(r"mini_httpd/", "acme", "mini_httpd"),
-    Software(r"GoAhead-http/", "embedthis", "goahead"),
-    Software(r"Embedthis-Appweb/", "embedthis", "appweb"),
-    Software(r"RomPager/", "allegrosoft", "rompager"),
+    Software(r"micro_httpd/", "acme", "micro_httpd"),
+    Software(r"GoAhead-(?:http|Webs|WebServer)/", "embedthis", "goahead"),
+    Software(r"(?:Embedthis-|Mbedthis-)?Appweb/", "embedthis", "appweb"),
+    Software(r"(?:Allegro-Software-|Allegro )?RomPager[/ ]", "allegrosoft", "rompager"),
     Software(r"uc-httpd/? ?", "xiongmaitech", "uc-httpd"),
     Software(r"MiniUPnPd/", "miniupnp_project", "miniupnpd"),
     Software(r"(?:MiniDLNA|ReadyMedia)/", "readymedia_project", "readymedia"),
@@ -69,6 +88,20 @@ SOFTWARE: Final = (
     Software(r"gSOAP/", "genivia", "gsoap"),
     Software(r"Mongoose/", "cesanta", "mongoose"),
     Software(r"Cherokee/", "cherokee-project", "cherokee"),
+    Software(r"Monkey/", "monkey-project", "monkey"),
+    Software(r"Hiawatha v?", "hiawatha-webserver", "hiawatha"),
+    Software(r"Yaws[ /]", "yaws", "yaws"),
+    Software(r"Icecast ", "icecast", "icecast"),
+    Software(r"h2o/", "dena", "h2o"),
+    Software(r"nghttpx? nghttp2/", "nghttp2", "nghttp2"),
+    Software(r"Caddy/v?", "caddyserver", "caddy"),
+    Software(r"traefik/v?", "traefik", "traefik"),
+    Software(r"CouchDB/", "apache", "couchdb"),
+    Software(r"X-Influxdb-Version: v?", "influxdata", "influxdb"),
+    Software(r"kbn-version: ", "elastic", "kibana"),
+    Software(r"X-Jenkins: ", "jenkins", "jenkins"),
+    Software(r"Docker/", "docker", "docker"),
+    Software(r"PRTG/", "paessler", "prtg_network_monitor"),
     Software(r"vsFTPd ", "vsftpd_project", "vsftpd"),
     Software(r"ProFTPD ", "proftpd", "proftpd"),
     Software(r"FileZilla Server (?:version )?", "filezilla-project", "filezilla_server"),
@@ -87,6 +120,10 @@ SOFTWARE: Final = (
     Software(r"WordPress ", "wordpress", "wordpress"),
     Software(r"Joomla! ", "joomla", r"joomla\!"),
     Software(r"Drupal ", "drupal", "drupal"),
+    Software(r"MediaWiki ", "mediawiki", "mediawiki"),
+    Software(r"TYPO3(?: CMS)? ", "typo3", "typo3"),
+    Software(r"phpMyAdmin ", "phpmyadmin", "phpmyadmin"),
+    Software(r"Zabbix ", "zabbix", "zabbix"),
 )
 _COMPILED: Final = tuple(
     (row, re.compile(rf"(?<![\w/]){row.says}{_VERSION}", re.IGNORECASE)) for row in SOFTWARE
@@ -101,8 +138,14 @@ def find_software(text: str) -> Iterator[Mention]:
     """Every program of the table that a text names with a version, in the table's order."""
     text = telling_part(text)
     for row, pattern in _COMPILED:
-        if found := pattern.search(text):
-            yield Mention(row.vendor, row.product, found[1], line_around(text, found.start()))
+        found = pattern.search(text)
+        if found is None:
+            continue
+        for again in islice(pattern.finditer(text, found.end()), _MAX_REPEATS):
+            # CUPS/2.4 in the header is CUPS 2.4.2 in the title
+            if again[1].startswith(f"{found[1]}."):
+                found = again
+        yield Mention(row.vendor, row.product, found[1], line_around(text, found.start()))
 
 
 def telling_part(text: str) -> str:

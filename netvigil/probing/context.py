@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address
 
     from netvigil.probing.limits import ScanLimits
-    from netvigil.probing.nmap import EventReceiver
+    from netvigil.probing.nmap import EventReceiver, OpenReceiver
     from netvigil.probing.privileges import Privileges
     from netvigil.probing.vantage import Sockets
 
@@ -25,6 +25,7 @@ class ProbeContext:
     sockets: Sockets
     limits: ScanLimits
     privileges: Privileges
+    on_link: bool = False
     on_progress: Callable[[ProbeProgress], Awaitable[None]] | None = None
     limitations: list[str] = field(default_factory=list)
     progress: ProbeProgress = field(default_factory=lambda: ProbeProgress(Stage.REACH))
@@ -35,6 +36,7 @@ class ProbeContext:
         addresses: Iterable[IPv4Address],
         on_event: EventReceiver,
         budget: float,
+        on_open: OpenReceiver | None = None,
     ) -> NmapOutcome:
         """Run nmap from this probe's vantage with this probe's rights."""
         return await run_nmap(
@@ -44,6 +46,7 @@ class ProbeContext:
             vantage=self.sockets.vantage,
             privileges=self.privileges,
             budget=budget,
+            on_open=on_open,
         )
 
     def limit(self, sentence: str) -> None:

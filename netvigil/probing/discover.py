@@ -30,7 +30,7 @@ _ON_LINK = ("-sn", "-T4", "--min-parallelism", "256", "--min-hostgroup", "256")
 # Through a router echo alone misses what drops it: 24 of 24 hosts in 6.2 s instead of 22.
 _BEYOND = (
     "-sn", "-T4", "-PE", "-PS22,80,135,443,445,3389,8291", "-PA80,443",
-    "--min-rate", "300", "--max-retries", "2",
+    "--max-retries", "2",
 )  # fmt: skip
 _PING_PORTS = (80, 443, 22, 445, 135, 53, 8291, 3389)
 _ARP_TABLE = Path("/proc/net/arp")
@@ -51,7 +51,7 @@ async def discover(
     if network.loopback:
         now = datetime.now(UTC)
         return {address: HostObservation(address, now, "loopback") for address in addresses}
-    hosts = await _ask(network, addresses, context)
+    hosts = await ask_alive(network, addresses, context)
     interface = network.interface
     own = interface.address.ip if interface is not None else None
     if interface is not None and own in hosts:
@@ -71,7 +71,7 @@ async def _require_gateway(
     asked = gateway in addresses
     if interface is not None and gateway == interface.address.ip:
         return  # we are the gateway: empty it is
-    if not asked and network.may_ask_gateway and await _ask(network, [gateway], context):
+    if not asked and network.may_ask_gateway and await ask_alive(network, [gateway], context):
         return
     count = len(addresses)
     tried = "ARP" if network.on_link else "echo and the usual TCP ports"
@@ -83,14 +83,21 @@ async def _require_gateway(
     )
 
 
-async def _ask(network: ReachableNetwork, addresses: Sequence[IPv4Address], context: ProbeContext) -> Hosts:
+async def ask_alive(
+    network: ReachableNetwork,
+    addresses: Sequence[IPv4Address],
+    context: ProbeContext,
+    *,
+    beside: bool = False,
+) -> Hosts:
+    """Those of the addresses that answer now; `beside` a sweep, with a small part of the site's rate and no news."""
     if context.privileges is Privileges.RAW:
-        return await _ask_with_nmap(network, addresses, context)
+        return await _ask_with_nmap(network, addresses, context, beside=beside)
     return await _ask_by_connecting(network, addresses, context)
 
 
 async def _ask_with_nmap(
-    network: ReachableNetwork, addresses: Sequence[IPv4Address], context: ProbeContext
+    network: ReachableNetwork, addresses: Sequence[IPv4Address], context: ProbeContext, *, beside: bool
 ) -> Hosts:
     hosts: Hosts = {}
     known = context.progress.hosts_total
@@ -98,19 +105,20 @@ async def _ask_with_nmap(
     async def note(event: NmapEvent) -> None:
         if isinstance(event, HostSeen):
             hosts[event.host.address] = event.host
-            await context.report(Stage.DISCOVER, 0, hosts_total=known + len(hosts))
-        elif isinstance(event, TaskProgress):
+            if not beside:
+                await context.report(Stage.DISCOVER, 0, hosts_total=known + len(hosts))
+        elif isinstance(event, TaskProgress) and not beside:
             await context.report(Stage.DISCOVER, event.percent / 100)
 
-    arguments = [*(_ON_LINK if network.on_link else _BEYOND), *_rate(context), "-v", "--stats-every", "1s"]
+    limits = context.limits
+    rate = (limits.retry_rate if beside else limits.site_rate)(on_link=context.on_link)
+    options = _ON_LINK if network.on_link else _BEYOND
+    floor = () if network.on_link else ("--min-rate", str(min(300, rate)))
+    arguments = [*options, *floor, "--max-rate", str(rate), "-v", "--stats-every", "1s"]
     outcome = await context.nmap(arguments, addresses, note, context.limits.discover_budget)
     if outcome.timed_out:
         context.limit(f"Looking for hosts in {network.network} was cut off after its time budget.")
     return hosts
-
-
-def _rate(context: ProbeContext) -> tuple[str, str]:
-    return ("--max-rate", str(context.limits.packets_per_second))
 
 
 async def _ask_by_connecting(

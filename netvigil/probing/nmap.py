@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from netvigil.errors import ProbeFault, ToolMissing
@@ -21,16 +22,18 @@ from netvigil.probing.vantage import LOCAL
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Awaitable, Callable, Iterable, Sequence
-    from ipaddress import IPv4Address
 
     from netvigil.probing.nmap_xml import NmapEvent
     from netvigil.probing.vantage import Vantage
 
     EventReceiver = Callable[[NmapEvent], Awaitable[None]]
+    OpenReceiver = Callable[[IPv4Address, int], None]
 
 _CHUNK = 64 * 1024
 _STDERR_LIMIT = 8 * 1024
 _PR_SET_PDEATHSIG = 1
+_LINE_LIMIT = 64 * 1024
+_OPEN = re.compile(rb"^Discovered open port (\d{1,5})/tcp on (\d{1,3}(?:\.\d{1,3}){3})\s*$")
 _NOISE = re.compile(r"^(QUITTING!|WARNING:|Starting Nmap|Host discovery disabled|$)")
 
 # Looked up before any fork: between fork and exec only the call itself may happen.
@@ -63,23 +66,27 @@ async def run_nmap(
     vantage: Vantage,
     privileges: Privileges,
     budget: float,
+    on_open: OpenReceiver | None = None,
 ) -> NmapOutcome:
     """Scan the addresses and await `on_event` for each event as it comes; `budget` is in seconds.
 
-    However this ends (also by cancellation, and also when `on_event` raises) nmap and its process group are
+    `on_open` gets each open TCP port in the moment it is seen, long before its host's event: nmap's document has
+    a host only when all of its group are done, but its running commentary (`-v`) tells at once. However this ends (also by cancellation, and also when `on_event` raises) nmap and its process group are
     gone when it does. Raises ToolMissing, and ProbeFault with nmap's own sentence.
     """
     require_nmap(vantage)
     privilege = "--privileged" if privileges is Privileges.RAW else "--unprivileged"
-    command = [*vantage.prefix, "nmap", privilege, "-n", *arguments, "-oX", "-", "-iL", "-"]
-    process = await _start(command)
+    command = [*vantage.prefix, "nmap", privilege, "-n", *arguments, "-iL", "-"]
+    process, document = await _start(command, beside=on_open is not None)
     errors = asyncio.create_task(_read_errors(process))
     feeding = asyncio.create_task(_feed(process, addresses))
+    telling = asyncio.create_task(_read_commentary(process, on_open))
     finished: Finished | None = None
     timed_out = False
     try:
         async with asyncio.timeout(budget):
-            finished = await _read_events(process, on_event)
+            finished = await _read_events(document, on_event)
+            await telling
             await process.wait()
     except TimeoutError:
         timed_out = True
@@ -88,7 +95,9 @@ async def run_nmap(
     finally:
         _kill_group(process)
         feeding.cancel()
-        await asyncio.shield(_reap(process, errors, feeding))
+        telling.cancel()
+        await asyncio.shield(_reap(process, errors, feeding, telling))
+        document.close()
     if not timed_out and (process.returncode != 0 or finished is None or not finished.success):
         raise ProbeFault(_describe_failure(process.returncode, errors.result(), finished))
     return NmapOutcome(timed_out, finished)
@@ -107,7 +116,37 @@ async def list_frequent_ports(count: int) -> tuple[int, ...]:
     return tuple(planned)
 
 
-async def _start(command: Sequence[str]) -> Process:
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """Where nmap writes its XML: its standard output, or a pipe beside it."""
+
+    reader: asyncio.StreamReader
+    transport: asyncio.ReadTransport | None = None
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+
+async def _start(command: Sequence[str], *, beside: bool) -> tuple[Process, _Document]:
+    """The running process and its document, which is on a pipe of its own when the commentary is wanted `beside` it."""
+    if not beside:
+        process = await _spawn([*command, "-oX", "-"], ())
+        assert process.stdout is not None  # noqa: S101 - we asked for a pipe
+        return process, _Document(process.stdout)
+    ours, its = os.pipe()
+    reader = asyncio.StreamReader(limit=_CHUNK)
+    try:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", 0)
+        )
+        process = await _spawn([*command, "-oX", f"/dev/fd/{its}"], (its,))
+    finally:
+        os.close(its)
+    return process, _Document(reader, transport)
+
+
+async def _spawn(command: Sequence[str], kept: Sequence[int]) -> Process:
     ours = ("NMAP_PRIVILEGED", "NMAP_UNPRIVILEGED")
     environment = {key: value for key, value in os.environ.items() if key not in ours} | {"LC_ALL": "C"}
     try:
@@ -119,6 +158,8 @@ async def _start(command: Sequence[str]) -> Process:
             env=environment,
             start_new_session=True,
             preexec_fn=_die_with_parent,
+            pass_fds=kept,
+            limit=_LINE_LIMIT,
         )
     except OSError as error:
         raise ProbeFault(f"nmap cannot be started: {error.strerror}.") from error
@@ -139,11 +180,20 @@ async def _feed(process: Process, addresses: Iterable[IPv4Address]) -> None:
     process.stdin.close()
 
 
-async def _read_events(process: Process, on_event: EventReceiver) -> Finished | None:
+async def _read_commentary(process: Process, on_open: OpenReceiver | None) -> None:
+    """Tell open ports as nmap tells them; without a receiver its standard output is the document."""
+    if on_open is None:
+        return
     assert process.stdout is not None  # noqa: S101 - we asked for a pipe
+    async for line in process.stdout:
+        if found := _OPEN.match(line):
+            on_open(IPv4Address(found[2].decode()), int(found[1]))
+
+
+async def _read_events(document: _Document, on_event: EventReceiver) -> Finished | None:
     reader = NmapXmlReader()
     finished = None
-    while data := await process.stdout.read(_CHUNK):
+    while data := await document.reader.read(_CHUNK):
         try:
             events = reader.feed(data)
         except XmlFault:

@@ -63,6 +63,14 @@ BINARY_PORTS: frozenset[int] = frozenset(
     }
 )  # fmt: skip
 
+# Where TLS is spoken from the first byte, and what is spoken inside it.
+TLS_PORTS: dict[int, str] = {
+    443: "http", 465: "smtp", 636: "ldap", 832: "http", 853: "domain", 990: "ftp", 992: "telnet", 993: "imap",
+    995: "pop3", 2376: "http", 2083: "http", 2087: "http", 3269: "ldap", 4433: "http", 4443: "http", 5001: "http",
+    5061: "sip", 5671: "amqp", 5986: "http", 6443: "http", 7443: "http", 8006: "http", 8089: "http", 8443: "http",
+    8729: "routeros-api", 8883: "mqtt", 9443: "http", 10443: "http",
+}  # fmt: skip
+
 
 class Profile(StrEnum):
     """How much is swept."""

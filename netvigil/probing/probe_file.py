@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = "nmap-service-probes"
-# nmap waits 6 s for a greeting and 5 s for each answer, in turn. Our first look has already waited for both; with
-# these waits 82 services took 26 s instead of 48, and none was lost.
-_GREETING_MS = 2500
-_ANSWER_MS = 3000
+# nmap waits 6 s for a greeting and 5 s for each answer, in turn. It is only given ports where we have already waited
+# for a greeting, and for answers longer than this.
+_GREETING_MS = 400
+_ANSWER_MS = 1500
 # WinBox is told by its answer to Oracle's greeting, which nmap tries there only at its highest intensities.
 _MORE_PORTS = {"oracle-tns": "8291"}
 _PROBE = re.compile(r"^(Probe (?:TCP|UDP) (\S+) .*)$", re.MULTILINE)
@@ -27,7 +27,7 @@ _OLD_WAIT = re.compile(r"^totalwaitms \d+\n", re.MULTILINE)
 @contextmanager
 def quick_probe_file() -> Iterator[Path | None]:
     """The path of such a copy, removed afterwards; None where nmap's own file is not found (nmap then takes it)."""
-    original = _find_original()
+    original = find_probe_file()
     if original is None:
         yield None
         return
@@ -56,7 +56,8 @@ def adapt_probes(text: str) -> str:
     return text
 
 
-def _find_original() -> Path | None:
+def find_probe_file() -> Path | None:
+    """The installed nmap's own probe file, None where it cannot be found."""
     program = shutil.which("nmap")
     folders = [Path(os.environ["NMAPDIR"])] if "NMAPDIR" in os.environ else []
     if program is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address
 
     from netvigil.probing.context import ProbeContext
+    from netvigil.probing.nmap import OpenReceiver
     from netvigil.probing.nmap_xml import NmapEvent
 
 # Hosts that limit their resets cost a plain sweep a minute; told to read silence as closed, it took 4.7 s instead
@@ -29,16 +30,27 @@ _LOOPBACK_CONNECTS = 4_000
 
 
 async def sweep(
-    hosts: Mapping[IPv4Address, HostObservation], ports: Sequence[int], context: ProbeContext
+    hosts: Mapping[IPv4Address, HostObservation],
+    ports: Sequence[int],
+    context: ProbeContext,
+    on_open: OpenReceiver | None = None,
 ) -> dict[IPv4Address, HostObservation]:
-    """The same hosts with their open TCP ports, each by SWEEP and with the name that its number suggests."""
-    if not hosts:
-        return {}
+    """The same hosts with their open TCP ports, each by SWEEP and with the name that its number suggests.
+
+    `on_open` gets each open port in the moment it is found.
+    """
+    if not hosts or not ports:
+        return dict(hosts)
     if context.privileges is Privileges.RAW:
-        found = await _sweep_with_nmap(hosts, ports, context)
+        found = await _sweep_with_nmap(hosts, ports, context, on_open)
     else:
-        found = await _sweep_by_connecting(hosts, ports, context)
+        found = await _sweep_by_connecting(hosts, ports, context, on_open)
     return {address: _settle(host, found.get(address, ())) for address, host in hosts.items()}
+
+
+def swept_service(port: int) -> ServiceObservation:
+    """An open TCP port of which nothing but its number is known yet."""
+    return ServiceObservation(port, Protocol.TCP, Method.SWEEP, name=name_port(port))
 
 
 def name_port(port: int) -> str | None:
@@ -67,7 +79,10 @@ def _all_loopback(hosts: Mapping[IPv4Address, HostObservation]) -> bool:
 
 
 async def _sweep_with_nmap(
-    hosts: Mapping[IPv4Address, HostObservation], ports: Sequence[int], context: ProbeContext
+    hosts: Mapping[IPv4Address, HostObservation],
+    ports: Sequence[int],
+    context: ProbeContext,
+    on_open: OpenReceiver | None,
 ) -> dict[IPv4Address, Sequence[ServiceObservation]]:
     found: dict[IPv4Address, Sequence[ServiceObservation]] = {}
     opened = 0
@@ -81,28 +96,42 @@ async def _sweep_with_nmap(
         elif isinstance(event, TaskProgress):
             await context.report(Stage.SWEEP, event.percent / 100)
 
-    rate = _LOOPBACK_RATE if _all_loopback(hosts) else context.limits.sweep_rate(len(hosts))
-    arguments = [*_SWEEP, "--max-rate", str(rate), "-p", format_ports(ports), "-v", "--stats-every", "1s"]
-    outcome = await context.nmap(arguments, hosts, note, context.limits.sweep_budget)
+    rate = (
+        _LOOPBACK_RATE
+        if _all_loopback(hosts)
+        else context.limits.sweep_rate(len(hosts), on_link=context.on_link)
+    )
+    # Without a floor one host that falls silent in the middle makes nmap crawl, for all hosts, at ten packets a second.
+    pace = ["--max-rate", str(rate), "--min-rate", str(max(1, rate * 2 // 3))]
+    arguments = [*_SWEEP, *pace, "-p", format_ports(ports), "-v", "--stats-every", "1s"]
+    outcome = await context.nmap(arguments, hosts, note, context.limits.sweep_budget, on_open)
     if outcome.timed_out:
         context.limit("The port sweep was cut off after its time budget; ports may be missing.")
     return found
 
 
 async def _sweep_by_connecting(
-    hosts: Mapping[IPv4Address, HostObservation], ports: Sequence[int], context: ProbeContext
+    hosts: Mapping[IPv4Address, HostObservation],
+    ports: Sequence[int],
+    context: ProbeContext,
+    on_open: OpenReceiver | None,
 ) -> dict[IPv4Address, Sequence[ServiceObservation]]:
     found: dict[IPv4Address, list[ServiceObservation]] = {address: [] for address in hosts}
     lost: set[IPv4Address] = set()
 
     def note(address: IPv4Address, port: int, outcome: Outcome) -> None:
         if outcome is Outcome.OPEN:
-            service = ServiceObservation(port, Protocol.TCP, Method.SWEEP, name=name_port(port))
-            found[address].append(service)
+            found[address].append(swept_service(port))
+            if on_open is not None:
+                on_open(address, port)
         elif outcome is Outcome.SKIPPED:
             lost.add(address)
 
-    rate = _LOOPBACK_CONNECTS if _all_loopback(hosts) else context.limits.sweep_rate(len(hosts))
+    rate = (
+        _LOOPBACK_CONNECTS
+        if _all_loopback(hosts)
+        else context.limits.sweep_rate(len(hosts), on_link=context.on_link)
+    )
     limits = context.limits
     connector = Connector(context.sockets, note, limits.connect_timeout, limits.connects_at_once, rate)
     chunks = list(_chunk(ports))

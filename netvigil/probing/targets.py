@@ -21,7 +21,7 @@ def plan_addresses(
     networks = list(collapse_addresses(map(as_network, targets)))
     if sum(network.num_addresses for network in networks) > 2 * bound:
         raise ProbeFault(f"The targets have more than the {bound} addresses that one probe may ask.")
-    without = list(collapse_addresses(map(as_network, exclude)))
+    spared = list(collapse_addresses(map(as_network, exclude)))
     # Their own ends, as given: merging 10.0.0.0/25 and 10.0.0.128/25 must not hide that .127 is a broadcast.
     named = {target for target in targets if isinstance(target, IPv4Address)}
     ends = {end for target in targets if isinstance(target, IPv4Network) for end in _ends(target)} - named
@@ -32,6 +32,8 @@ def plan_addresses(
             if address not in ends and not any(address in excluded for excluded in without)
         ]
         for network in networks
+        # Ranges may have come to thousands of networks, of which few lie here.
+        for without in [[one for one in spared if one.overlaps(network)]]
     }
     plan = {network: addresses for network, addresses in plan.items() if addresses}
     if not plan:

@@ -170,6 +170,9 @@ def describe_host(host: Host, findings: Sequence[Finding], min_cvss: float) -> d
     return {
         **host_identity(host),
         "os": host.os_name,
+        "model": host.model,
+        "mac_source": host.mac_source,
+        "notes": host.notes,
         "alive_because": host.reason,
         "observed_at": utc_text(host.observed_at),
         "cve_count": len(here),
@@ -187,6 +190,7 @@ def describe_host(host: Host, findings: Sequence[Finding], min_cvss: float) -> d
                 "banner": service.banner,
                 "seen_by": service.method,
                 "spared": service.spared,
+                "facts": service.facts,
             }
             for service in host.services
         ],

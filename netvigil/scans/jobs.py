@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -15,10 +14,9 @@ from procrastinate.job_context import AbortReason
 
 from netvigil.errors import NetvigilError, SiteOffline, Superseded
 from netvigil.jobs import services_of, tasks
-from netvigil.probing.limits import ScanLimits
-from netvigil.probing.pipeline import ProbeRequest, probe
-from netvigil.probing.vantage import Vantage
+from netvigil.probing.pipeline import probe
 from netvigil.scans import run as writes
+from netvigil.scans.asking import build_request
 from netvigil.scans.due import start_due
 from netvigil.scans.service import SITE_SCAN_JOB
 from netvigil.scans.states import FailureKind, SiteScanState
@@ -82,9 +80,16 @@ async def run_site_scan(context: JobContext, site_scan_id: str) -> None:
 
 async def _probe_site(services: Services, run: Run) -> tuple[str, ...]:
     """Probe what is left of the run; returns what could not be seen."""
-    left = [a for network in run.targets for a in targets(IPv4Network(network)) if a not in run.recorded]
+    async with services.database.session() as session:
+        request, limitations = await build_request(session, services.settings, run)
+    left = [
+        address
+        for network in run.targets
+        for address in targets(network, request.exclude)
+        if address not in run.recorded
+    ]
     if not left:
-        return ()
+        return limitations
     told = 0.0
     stage = ""
 
@@ -107,14 +112,8 @@ async def _probe_site(services: Services, run: Run) -> tuple[str, ...]:
             percent=progress.percent,
         )
 
-    request = ProbeRequest(
-        targets=run.targets,
-        known=run.recorded,
-        vantage=Vantage.parse(run.vantage),
-        limits=ScanLimits(packets_per_second=services.settings.max_rate),
-    )
     result = await probe(request, on_host=on_host, on_found=on_found, on_progress=on_progress)
-    return result.limitations
+    return (*limitations, *result.limitations)
 
 
 async def _fail(services: Services, run: Run, kind: FailureKind, reason: str) -> None:

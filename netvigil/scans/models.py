@@ -65,6 +65,8 @@ class SiteScan(Base):
     The site is named, not referenced: a past report outlives its site.
     `attempt` fences: a run takes the next number when it starts, and each later write of a run is
     conditional on its number, so that a worker that was thought dead cannot write when it wakes up.
+    `profile` and `exclusions` (the site's and the schedule's together) are copied when the scan is created: editing
+    either changes no scan that has begun.
     """
 
     __tablename__ = "site_scan"
@@ -82,6 +84,8 @@ class SiteScan(Base):
     position: Mapped[int]
     targets: Mapped[list[IPv4Network]] = mapped_column(ARRAY(CIDR))
     vantage: Mapped[str]
+    profile: Mapped[str] = mapped_column(default="standard", server_default="standard")
+    exclusions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     state: Mapped[str]
     stage: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(server_default="0")

@@ -237,6 +237,9 @@ def _host_row(run: Run, host: HostObservation, *, identified: bool) -> Host:
         manufacturer=host.manufacturer,
         hostname=host.hostname,
         os_name=host.os_name,
+        model=host.model,
+        mac_source=host.mac_source,
+        notes=list(host.notes),
         reason=host.reason,
         identified=identified,
         observed_at=host.observed_at,
@@ -256,6 +259,7 @@ def _host_row(run: Run, host: HostObservation, *, identified: bool) -> Host:
                 cpes=list(seen.cpes),
                 banner=seen.banner,
                 spared=seen.spared,
+                facts=dict(seen.facts),
             )
             for seen in host.services
         ],

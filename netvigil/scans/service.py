@@ -12,6 +12,7 @@ from netvigil.errors import Conflict
 from netvigil.jobs import cancel, enqueue
 from netvigil.scans.models import Scan, ScanEvent, SiteScan
 from netvigil.scans.states import ACTIVE, SITE_ACTIVE, FailureKind, ScanState, SiteScanState, Trigger
+from netvigil.sites.exclusions import Exclusions
 from netvigil.sites.schemas import Vantage
 from netvigil.sites.scope import covers
 from netvigil.sites.service import get_site
@@ -61,7 +62,7 @@ async def start_scan(
     for target in schedule.sites:
         subnets.setdefault(target.site_id, []).append(target.subnet)
     for position, (site_id, networks) in enumerate(subnets.items()):
-        await _add_site_scan(session, scan, position, site_id, networks)
+        await _add_site_scan(session, scan, schedule, position, site_id, networks)
     schedule.last_run_at = now
     record_event(
         session, scan.id, "scan_started", f"Scan {scan.human_id} of {len(subnets)} site(s): {trigger}."
@@ -178,9 +179,15 @@ def record_event(
 
 
 async def _add_site_scan(
-    session: AsyncSession, scan: Scan, position: int, site_id: UUID, networks: list[IPv4Network]
+    session: AsyncSession,
+    scan: Scan,
+    schedule: ScanSchedule,
+    position: int,
+    site_id: UUID,
+    networks: list[IPv4Network],
 ) -> None:
     site = await get_site(session, scan.organisation_id, site_id)
+    exclusions = Exclusions.from_json(site.exclusions).merge(Exclusions.from_json(schedule.exclusions))
     site_scan = SiteScan(
         scan_id=scan.id,
         organisation_id=scan.organisation_id,
@@ -189,6 +196,8 @@ async def _add_site_scan(
         position=position,
         targets=networks,
         vantage=Vantage.model_validate(site.vantage).word(),
+        profile=schedule.profile,
+        exclusions=exclusions.to_json(),
         state=SiteScanState.PENDING,
     )
     session.add(site_scan)

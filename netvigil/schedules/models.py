@@ -20,6 +20,7 @@ class ScanSchedule(Base):
 
     `planned_date` is the wall-clock date of the next run, kept beside its instant `next_scan_at`
     because a clock change may move the instant to another day, and the series must not drift with it.
+    `profile` is a word of `probing.ports.Profile`; `exclusions` are as `sites.exclusions.Exclusions` writes them.
     """
 
     __tablename__ = "scan_schedule"
@@ -37,6 +38,8 @@ class ScanSchedule(Base):
     ignore_offline_sites: Mapped[bool]
     notification_group: Mapped[str]
     notify: Mapped[list[Any] | None]
+    profile: Mapped[str] = mapped_column(default="standard", server_default="standard")
+    exclusions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     planned_date: Mapped[date]
     next_scan_at: Mapped[datetime] = mapped_column(index=True)
     last_run_at: Mapped[datetime | None]

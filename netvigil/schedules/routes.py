@@ -23,10 +23,12 @@ from netvigil.access.edge import (
 from netvigil.access.scopes import Scope
 from netvigil.access.validation import path_id, validated
 from netvigil.access.wire import answers
+from netvigil.probing.ports import Profile
 from netvigil.schedules import models, service
 from netvigil.schedules.activity import Activity
 from netvigil.schedules.schemas import EXAMPLE, ScanSchedule, ScanScheduleSite, ScanScheduleWrite
 from netvigil.schedules.service import ScheduleValues
+from netvigil.sites.schemas import ExclusionLists
 
 router = APIRouter(prefix="/scans/cve/scheduled", tags=["Scan Schedules"])
 CanView = Annotated[Caller, requires(Scope.CVE_VIEW)]
@@ -40,10 +42,12 @@ log = structlog.get_logger(__name__)
 def _shown(schedule: models.ScanSchedule, activity: Activity) -> ScanSchedule:
     last = schedule.last_run_at
     return ScanSchedule(
-        **_written(schedule).model_dump(exclude={"sites"}),
+        **_written(schedule).model_dump(exclude={"sites", "exclusions"}),
         id=schedule.id,
         next_scan_at=service.local_time(schedule, schedule.next_scan_at),
         running=activity.running,
+        # stored in normal form: reading thousands of entries again for each row of a list would take seconds
+        exclusions=ExclusionLists.model_construct(**schedule.exclusions),
         sites=[ScanScheduleSite(id=s.site_id, subnet=str(s.subnet)) for s in schedule.sites],
         created_at=schedule.created_at,
         updated_at=schedule.updated_at,
@@ -73,12 +77,15 @@ def _written(schedule: models.ScanSchedule) -> ScanScheduleWrite:
         notification_group=schedule.notification_group,
         ignore_offline_sites=schedule.ignore_offline_sites,
         notify=schedule.notify,
+        profile=Profile(schedule.profile),
+        exclusions=schedule.exclusions,
     )
 
 
 def _values(body: ScanScheduleWrite) -> ScheduleValues:
     sites = [(site.id, IPv4Network(site.subnet)) for site in body.sites]
-    return ScheduleValues(**body.model_dump(exclude={"sites"}), sites=sites)
+    plain = body.model_dump(exclude={"sites", "exclusions"})
+    return ScheduleValues(**plain, sites=sites, exclusions=body.exclusions.value())
 
 
 async def _activity(

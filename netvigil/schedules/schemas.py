@@ -20,7 +20,9 @@ from pydantic_core import PydanticCustomError
 
 from netvigil.access.validation import WITHOUT_NUL, Id, Text, domain_check
 from netvigil.access.wire import UtcTime, WallTime
+from netvigil.probing.ports import Profile
 from netvigil.schedules.recurrence import is_timezone, parse_time_of_day
+from netvigil.sites.schemas import EXCLUSIONS_EXAMPLE, ExclusionLists
 from netvigil.sites.scope import overlaps, parse_subnet
 
 SITES_MAX = 500
@@ -61,6 +63,10 @@ def _user_id(value: Any) -> Any:
     )
 
 
+_PROFILES = (
+    "Which TCP ports are looked at: `quick` the hundred most frequent ones and those of LAN devices, `standard` the "
+    "thousand most frequent and those, `full` all 65,535."
+)
 Number = Annotated[float, Field(json_schema_extra={"format": "float"})]
 Score = Annotated[Number, Strict(), Field(ge=0, le=10)]
 UserId = Annotated[
@@ -117,6 +123,12 @@ class ScanScheduleWrite(BaseModel):
     notify: Annotated[list[UserId], Field(max_length=NOTIFY_MAX)] | None = Field(
         default=None, description="User ids of the older contract; kept and answered back."
     )
+    profile: Profile = Field(default=Profile.STANDARD, description=_PROFILES, examples=["quick"])
+    exclusions: ExclusionLists = Field(
+        default=ExclusionLists(),
+        description="Left alone by this schedule's scans, besides what the site itself excludes.",
+        examples=[EXCLUSIONS_EXAMPLE],
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> ScanScheduleWrite:
@@ -167,5 +179,9 @@ class ScanSchedule(BaseModel):
     last_run_at: WallTime | None = Field(description="When a scan was last initiated; null before the first.")
     notification_group: str
     notify: list[UserId] | None = Field(description="As sent by clients of the older contract.")
+    profile: Profile = Field(description=_PROFILES, examples=["standard"])
+    exclusions: ExclusionLists = Field(
+        description="What this schedule's scans leave alone, in normal form.", examples=[EXCLUSIONS_EXAMPLE]
+    )
     latest_scan: dict[str, Any] | None = Field(description="The last finished scan's report, or null.")
     warnings: list[str] = Field(description="What about this schedule deserves a second look.")

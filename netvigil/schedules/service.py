@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from netvigil.probing.ports import Profile
     from netvigil.settings import SiteRegistration
+    from netvigil.sites.exclusions import Exclusions
 
 START_JOB = "scans.start_due"
 TIMING = ("day_of_week", "time_of_day", "every_n_weeks", "timezone")
@@ -42,6 +44,8 @@ class ScheduleValues:
     ignore_offline_sites: bool
     notification_group: str
     notify: list[Any] | None
+    profile: Profile
+    exclusions: Exclusions
     sites: Sequence[tuple[UUID, IPv4Network]]
 
 
@@ -176,6 +180,8 @@ def _assign(schedule: ScanSchedule, values: ScheduleValues) -> None:
     schedule.ignore_offline_sites = values.ignore_offline_sites
     schedule.notification_group = values.notification_group
     schedule.notify = values.notify
+    schedule.profile = values.profile
+    schedule.exclusions = values.exclusions.to_json()
 
 
 def _assign_sites(schedule: ScanSchedule, values: ScheduleValues) -> None:

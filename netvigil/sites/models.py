@@ -8,8 +8,8 @@ from ipaddress import IPv4Network
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, func
-from sqlalchemy.dialects.postgresql import ARRAY, CIDR
+from sqlalchemy import ForeignKey, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from netvigil.db.base import Base
@@ -27,6 +27,9 @@ class Site(Base):
 
     The id is chosen by clients (sites live elsewhere in the published API), so two organisations may
     name the same one without knowing: it is unique within its organisation only.
+    `exclusions`: as `exclusions.Exclusions` writes them. `limits`: `packets_per_second` and `connections_per_second`,
+    each an integer or null for the service's own setting. `router`: how the site's router is asked (`router.RouterLogin`),
+    its secret apart and encrypted in `router_secret`.
     """
 
     __tablename__ = "site"
@@ -36,6 +39,10 @@ class Site(Base):
     name: Mapped[str]
     networks: Mapped[list[IPv4Network]] = mapped_column(ARRAY(CIDR))
     vantage: Mapped[dict[str, Any]]
+    exclusions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    router: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    router_secret: Mapped[bytes | None]
     registration: Mapped[str]
     online: Mapped[bool | None]
     last_seen_at: Mapped[datetime | None]

@@ -6,7 +6,6 @@ from ipaddress import IPv4Network
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import inspect
 
 from netvigil.access.edge import (
     Caller,
@@ -19,10 +18,12 @@ from netvigil.access.edge import (
     requires,
 )
 from netvigil.access.scopes import Scope
+from netvigil.access.secrets import SecretBox
 from netvigil.access.validation import path_id, validated
 from netvigil.access.wire import answers
 from netvigil.sites import models, service
-from netvigil.sites.schemas import Site, SiteWrite
+from netvigil.sites.schemas import ExclusionLists, Site, SiteWrite
+from netvigil.sites.service import SiteValues
 
 router = APIRouter(prefix="/sites", tags=["Sites"])
 CanView = Annotated[Caller, requires(Scope.SITES_VIEW)]
@@ -30,16 +31,43 @@ CanManage = Annotated[Caller, requires(Scope.SITES_MANAGE)]
 
 
 def _shown(site: models.Site) -> Site:
-    values = {column.key: getattr(site, column.key) for column in inspect(models.Site).columns}
-    return Site(**{**values, "networks": [str(network) for network in site.networks]})
+    return Site(
+        id=site.id,
+        # stored in normal form: reading thousands of entries again for each row of a list would take seconds
+        **{**_written(site), "exclusions": ExclusionLists.model_construct(**site.exclusions)},
+        online=site.online,
+        last_seen_at=site.last_seen_at,
+        registration=site.registration,
+        created_at=site.created_at,
+        updated_at=site.updated_at,
+    )
 
 
-def _given(body: SiteWrite) -> dict[str, Any]:
+def _written(site: models.Site) -> dict[str, Any]:
+    """The site as a client would send it, but for the router's secret; the base that a PATCH changes."""
     return {
-        "name": body.name,
-        "networks": [IPv4Network(text) for text in body.networks],
-        "vantage": body.vantage.model_dump(exclude_none=True),
+        "name": site.name,
+        "networks": [str(network) for network in site.networks],
+        "vantage": site.vantage,
+        "exclusions": site.exclusions,
+        "limits": site.limits,
+        "router": site.router and {**site.router, "has_secret": site.router_secret is not None},
     }
+
+
+def _values(body: SiteWrite) -> SiteValues:
+    return SiteValues(
+        name=body.name,
+        networks=[IPv4Network(text) for text in body.networks],
+        vantage=body.vantage.model_dump(exclude_none=True),
+        exclusions=body.exclusions.value(),
+        limits=body.limits.model_dump(),
+        router=body.router.login() if body.router else None,
+    )
+
+
+def _box(request: Request) -> SecretBox:
+    return SecretBox.of(request.app.state.settings)
 
 
 @router.get("", summary="List sites", response_model=list[Site], responses=answers(422))
@@ -60,10 +88,13 @@ async def list_sites(
     openapi_extra=describes(SiteWrite, {"name": "Main office", "networks": ["192.168.88.0/24"]}),
 )
 async def create_site(
-    session: Session, caller: CanManage, body: Annotated[SiteWrite, json_body(SiteWrite)]
+    request: Request, session: Session, caller: CanManage, body: Annotated[SiteWrite, json_body(SiteWrite)]
 ) -> Site:
     """Register a place and the networks that may be scanned there."""
-    return _shown(await service.create_site(session, caller.organisation_id, site_id=body.id, **_given(body)))
+    site = await service.create_site(
+        session, caller.organisation_id, site_id=body.id, values=_values(body), box=_box(request)
+    )
+    return _shown(site)
 
 
 @router.get("/{site_id}", summary="Retrieve a site", response_model=Site, responses=answers(404))
@@ -80,11 +111,17 @@ async def get_site(session: Session, caller: CanView, site_id: str) -> Site:
     openapi_extra=describes(SiteWrite),
 )
 async def replace_site(
-    session: Session, caller: CanManage, site_id: str, body: Annotated[SiteWrite, json_body(SiteWrite)]
+    request: Request,
+    session: Session,
+    caller: CanManage,
+    site_id: str,
+    body: Annotated[SiteWrite, json_body(SiteWrite)],
 ) -> Site:
-    """Change everything about a site but its id."""
+    """Change everything about a site but its id; a router given without its secret keeps the stored one."""
     wanted = path_id(site_id, "site")
-    return _shown(await service.update_site(session, caller.organisation_id, wanted, **_given(body)))
+    return _shown(
+        await service.update_site(session, caller.organisation_id, wanted, _values(body), _box(request))
+    )
 
 
 @router.patch(
@@ -94,13 +131,16 @@ async def replace_site(
     responses=answers(400, 404, 413, 422),
     openapi_extra=describes(SiteWrite, part=True),
 )
-async def change_site(session: Session, caller: CanManage, site_id: str, changes: JsonObject) -> Site:
-    """Change the fields given and keep the others."""
+async def change_site(
+    request: Request, session: Session, caller: CanManage, site_id: str, changes: JsonObject
+) -> Site:
+    """Change the fields given and keep the others; `router: null` removes the router with its secret."""
     wanted = path_id(site_id, "site")
     site = await service.get_site(session, caller.organisation_id, wanted, lock=True)
-    now = {"name": site.name, "networks": [str(n) for n in site.networks], "vantage": site.vantage}
-    body = validated(SiteWrite, {**now, **changes})
-    return _shown(await service.update_site(session, caller.organisation_id, wanted, **_given(body)))
+    body = validated(SiteWrite, {**_written(site), **changes})
+    return _shown(
+        await service.update_site(session, caller.organisation_id, wanted, _values(body), _box(request))
+    )
 
 
 @router.delete("/{site_id}", summary="Delete a site", status_code=204, responses=answers(404, 409))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any
 
 from pydantic import (
@@ -10,18 +11,169 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
+    StrictBool,
+    StrictInt,
     StrictStr,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from netvigil.access.validation import WITHOUT_NUL, Id, Text, domain_check
 from netvigil.access.wire import UtcTime
-from netvigil.sites.scope import parse_network
+from netvigil.sites.exclusions import (
+    LAST_PORT,
+    Exclusions,
+    parse_addresses,
+    parse_exclusion_mac,
+    parse_ports,
+)
+from netvigil.sites.router import RouterKind, RouterLogin, default_port
+from netvigil.sites.scope import covers, is_private, parse_address, parse_network
 
 NETWORKS_MAX = 256
+EXCLUSIONS_MAX = 1024
 Network = Annotated[Text, AfterValidator(domain_check(lambda text: str(parse_network(text))))]
+EXCLUSIONS_EXAMPLE: dict[str, Any] = {
+    "addresses": ["192.168.88.5", "192.168.88.64/28", "192.168.88.200-192.168.88.209"],
+    "ports": [9100, "8000-8010", "udp/161"],
+    "macs": ["00:1A:2B:3C:4D:5E"],
+}
+ROUTER_EXAMPLE: dict[str, Any] = {
+    "address": "192.168.88.1",
+    "kind": "routeros-api",
+    "port": 8729,
+    "tls": True,
+    "username": "netvigil",
+}
+LIMITS_EXAMPLE = {"packets_per_second": 500, "connections_per_second": 50}
+
+
+def _kept(check: Any) -> AfterValidator:
+    """A validator that checks an entry and leaves it as it is; all entries together are normalised after."""
+
+    def run(entry: Any) -> Any:
+        domain_check(check)(entry)
+        return entry
+
+    return AfterValidator(run)
+
+
+ExcludedAddress = Annotated[Any, _kept(parse_addresses), WithJsonSchema({"type": "string"})]
+ExcludedPort = Annotated[
+    Any,
+    _kept(parse_ports),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": LAST_PORT}, {"type": "string"}]}),
+]
+ExcludedMac = Annotated[Any, _kept(parse_exclusion_mac), WithJsonSchema({"type": "string"})]
+
+
+class ExclusionLists(BaseModel):
+    """What is left alone: no packet goes to these addresses and ports, and a device of such a MAC is not spoken to."""
+
+    addresses: Annotated[list[ExcludedAddress], Field(max_length=EXCLUSIONS_MAX)] = Field(
+        default=[],
+        description="IPv4 addresses, networks in CIDR notation and ranges from-to; answered joined and ascending.",
+        examples=[EXCLUSIONS_EXAMPLE["addresses"]],
+    )
+    ports: Annotated[list[ExcludedPort], Field(max_length=EXCLUSIONS_MAX)] = Field(
+        default=[],
+        description="Ports 1 to 65535 of TCP and UDP, ranges of them, and with `tcp/` or `udp/` of one only.",
+        examples=[EXCLUSIONS_EXAMPLE["ports"]],
+    )
+    macs: Annotated[list[ExcludedMac], Field(max_length=EXCLUSIONS_MAX)] = Field(
+        default=[],
+        description="MAC addresses in any usual spelling; answered as 00:1A:2B:3C:4D:5E.",
+        examples=[EXCLUSIONS_EXAMPLE["macs"]],
+    )
+
+    @model_validator(mode="after")
+    def _normal(self) -> ExclusionLists:
+        normal = self.value().to_json()
+        self.addresses, self.ports, self.macs = normal["addresses"], normal["ports"], normal["macs"]
+        return self
+
+    def value(self) -> Exclusions:
+        """The exclusions that these lists mean."""
+        return Exclusions.from_json({"addresses": self.addresses, "ports": self.ports, "macs": self.macs})
+
+
+class SiteLimits(BaseModel):
+    """Bounds of how hard a site is scanned, kept whatever a schedule asks for."""
+
+    packets_per_second: Annotated[StrictInt, Field(ge=1, le=20_000)] | None = Field(
+        default=None, description="Packets a second towards the site, at most.", examples=[500]
+    )
+    connections_per_second: Annotated[StrictInt, Field(ge=1, le=5_000)] | None = Field(
+        default=None, description="New TCP connections a second towards the site, at most.", examples=[50]
+    )
+
+
+Secret = Annotated[SecretStr, Field(max_length=255)]
+
+
+class RouterWrite(BaseModel):
+    """The site's own router and credentials to read its ARP and DHCP tables with; a read-only user suffices."""
+
+    address: Annotated[Text, AfterValidator(domain_check(lambda text: str(parse_address(text))))] = Field(
+        description="Its IPv4 address, private or inside the site's networks.", examples=["192.168.88.1"]
+    )
+    kind: RouterKind = Field(
+        description="`routeros-api` with a user, or `snmp` (version 2c) with a community.",
+        examples=["routeros-api"],
+    )
+    port: Annotated[StrictInt, Field(ge=1, le=LAST_PORT)] | None = Field(
+        default=None,
+        description="By default 8728, 8729 with TLS, or 161 for SNMP.",
+        examples=[8729],
+    )
+    tls: StrictBool = Field(
+        default=False, description="Ask the RouterOS API inside TLS; meaningless for SNMP.", examples=[True]
+    )
+    username: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
+        default=None, description="The user of the RouterOS API; required for it.", examples=["netvigil"]
+    )
+    password: Secret | None = Field(
+        default=None,
+        description="That user's password. Never answered back; left out, the stored one is kept, as long as "
+        "address, kind and port stay and TLS is not given up.",
+    )
+    community: Annotated[Secret, Field(min_length=1)] | None = Field(
+        default=None, description="The SNMP community; never answered back and kept as a password is."
+    )
+
+    @model_validator(mode="after")
+    def _with_user(self) -> RouterWrite:
+        if self.kind is RouterKind.ROUTEROS_API and self.username is None:
+            raise PydanticCustomError("router", "It needs a username for routeros-api")
+        return self
+
+    def login(self) -> RouterLogin:
+        """What this says about the router; fields of the other kind mean nothing."""
+        over_api = self.kind is RouterKind.ROUTEROS_API
+        tls = over_api and self.tls
+        secret = self.password if over_api else self.community
+        return RouterLogin(
+            address=IPv4Address(self.address),
+            kind=self.kind,
+            port=self.port or default_port(self.kind, tls=tls),
+            tls=tls,
+            username=self.username if over_api else None,
+            secret=None if secret is None else secret.get_secret_value(),
+        )
+
+
+class Router(BaseModel):
+    """The site's own router as the service answers it: all but its secret."""
+
+    address: str
+    kind: RouterKind
+    port: int
+    tls: bool
+    username: str | None = Field(description="Null for SNMP.")
+    has_secret: bool = Field(description="A password or community is stored; neither is ever answered.")
 
 
 class VantageType(StrEnum):
@@ -61,6 +213,32 @@ class SiteWrite(BaseModel):
         description="IPv4 networks in CIDR notation that may be scanned. A public one is allowed here, and only here.",
     )
     vantage: Vantage = Vantage()
+    exclusions: ExclusionLists = Field(
+        default=ExclusionLists(),
+        description="Left alone by every schedule's scans of this site, besides what a schedule excludes itself.",
+        examples=[EXCLUSIONS_EXAMPLE],
+    )
+    limits: SiteLimits = Field(
+        default=SiteLimits(),
+        description="How hard this site may be scanned; null takes the service's own setting.",
+        examples=[LIMITS_EXAMPLE],
+    )
+    router: RouterWrite | None = Field(
+        default=None,
+        description="The site's own router, asked for MAC addresses and host names beyond it; null for none.",
+        examples=[ROUTER_EXAMPLE],
+    )
+
+    @model_validator(mode="after")
+    def _router_of_the_site(self) -> SiteWrite:
+        if self.router is None:
+            return self
+        place = IPv4Network(self.router.address)
+        if is_private(place) or covers(map(IPv4Network, self.networks), place):
+            return self
+        raise PydanticCustomError(
+            "router", "It must be private or inside the site's networks", {"field": "router.address"}
+        )
 
 
 class Site(BaseModel):
@@ -70,6 +248,16 @@ class Site(BaseModel):
     name: str
     networks: list[str]
     vantage: dict[str, Any]
+    exclusions: ExclusionLists = Field(
+        description="What every scan of the site leaves alone, in normal form.", examples=[EXCLUSIONS_EXAMPLE]
+    )
+    limits: SiteLimits = Field(
+        description="How hard this site may be scanned; null takes the service's own setting.",
+        examples=[LIMITS_EXAMPLE],
+    )
+    router: Router | None = Field(
+        description="The site's own router, or null.", examples=[{**ROUTER_EXAMPLE, "has_secret": True}]
+    )
     online: bool | None = Field(description="Whether the last scan reached it; null before the first.")
     last_seen_at: UtcTime | None
     registration: str = Field(description="`auto`: named by a schedule first; `person`: entered here.")

@@ -22,6 +22,7 @@ WIDEST_SUBNET = 22
 WIDEST_NETWORK = 8
 """A site's authorised network has a prefix from here to /32."""
 
+_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _CIDR = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3})/([1-9]?[0-9])")
 _LONGEST_ECHO = 50
 _SINGLE_HOSTS = 31  # from this prefix on every address is a host's (RFC 3021)
@@ -58,6 +59,13 @@ def parse_network(text: str) -> IPv4Network:
     Raises as `parse_subnet`. Whether a public network may be authorised is the caller's question (`is_private`).
     """
     return _parse(text, WIDEST_NETWORK)
+
+
+def parse_address(text: str) -> IPv4Address:
+    """Return one IPv4 address in dotted decimal; raises Invalid (`parameter_invalid`)."""
+    if _ADDRESS.fullmatch(text) and not _has_bad_octet(text):
+        return IPv4Address(text)
+    raise Invalid("parameter_invalid", f"{_shown(text)} is not an IPv4 address, such as 192.168.1.1.")
 
 
 def is_private(network: IPv4Network) -> bool:
@@ -101,13 +109,12 @@ def targets(
 
 
 def _parse(text: str, widest: int) -> IPv4Network:
-    shown = repr(text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}…")
     match = _CIDR.fullmatch(text)
     if match is None:
-        raise _invalid(f"{shown} is not an IPv4 network in CIDR notation, such as 192.168.1.0/24.")
+        raise _invalid(f"{_shown(text)} is not an IPv4 network in CIDR notation, such as 192.168.1.0/24.")
     address, prefix = match.groups()
-    if any(str(int(part)) != part or int(part) > 255 for part in address.split(".")):  # noqa: PLR2004 - an octet
-        raise _invalid(f"{shown} is not an IPv4 network: each part is 0 to 255 without leading zeros.")
+    if _has_bad_octet(address):
+        raise _invalid(f"{_shown(text)} is not an IPv4 network: each part is 0 to 255 without leading zeros.")
     if not widest <= int(prefix) <= 32:  # noqa: PLR2004 - bits of an address
         raise _invalid(f"The prefix of {text} must be between /{widest} and /32.")
     network = IPv4Network(text, strict=False)
@@ -117,6 +124,14 @@ def _parse(text: str, widest: int) -> IPv4Network:
     if network.network_address != IPv4Address(address):
         raise _invalid(f"{text} has host bits set; did you mean {network}?")
     return network
+
+
+def _has_bad_octet(address: str) -> bool:
+    return any(str(int(part)) != part or int(part) > 255 for part in address.split("."))  # noqa: PLR2004 - an octet
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}…")
 
 
 def _invalid(sentence: str) -> Invalid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from netvigil.errors import Conflict, Invalid, NotFound
 from netvigil.settings import SiteRegistration
 from netvigil.sites.models import Registration, Site
+from netvigil.sites.router import seal_router
 from netvigil.sites.scope import covers, is_private
 
 if TYPE_CHECKING:
@@ -21,7 +23,23 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from netvigil.access.secrets import SecretBox
+    from netvigil.sites.exclusions import Exclusions
+    from netvigil.sites.router import RouterLogin
+
 LOCAL = {"type": "local"}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteValues:
+    """What a person decides about a site; `router` without a secret keeps the stored one."""
+
+    name: str
+    networks: Sequence[IPv4Network]
+    vantage: dict[str, Any]
+    exclusions: Exclusions
+    limits: dict[str, Any]
+    router: RouterLogin | None
 
 
 async def get_site(
@@ -50,20 +68,24 @@ async def create_site(
     organisation_id: UUID,
     *,
     site_id: UUID | None,
-    name: str,
-    networks: Sequence[IPv4Network],
-    vantage: dict[str, Any],
+    values: SiteValues,
+    box: SecretBox,
 ) -> Site:
-    """A site that a person entered; raises Conflict when the id is taken."""
+    """A site that a person entered; raises Conflict when the id is taken, Invalid without the router's secret."""
     site_id = site_id or uuid4()
+    login = values.router
     added = await session.execute(
         insert(Site)
         .values(
             organisation_id=organisation_id,
             id=site_id,
-            name=name,
-            networks=list(networks),
-            vantage=vantage,
+            name=values.name,
+            networks=list(values.networks),
+            vantage=values.vantage,
+            exclusions=values.exclusions.to_json(),
+            limits=values.limits,
+            router=login.to_json() if login else None,
+            router_secret=seal_router(box, organisation_id, site_id, login) if login else None,
             registration=Registration.PERSON,
             created_at=func.clock_timestamp(),
         )
@@ -78,19 +100,21 @@ async def create_site(
 
 
 async def update_site(
-    session: AsyncSession,
-    organisation_id: UUID,
-    site_id: UUID,
-    *,
-    name: str,
-    networks: Sequence[IPv4Network],
-    vantage: dict[str, Any],
+    session: AsyncSession, organisation_id: UUID, site_id: UUID, values: SiteValues, box: SecretBox
 ) -> Site:
-    """Change a site; from then on its networks are a person's decision."""
+    """Change a site; from then on its networks are a person's decision.
+
+    Raises NotFound, and Invalid when the router's secret is not stored yet, or not for this address.
+    """
     site = await get_site(session, organisation_id, site_id, lock=True)
-    site.name = name
-    site.networks = list(networks)
-    site.vantage = vantage
+    login = values.router
+    site.name = values.name
+    site.networks = list(values.networks)
+    site.vantage = values.vantage
+    site.exclusions = values.exclusions.to_json()
+    site.limits = values.limits
+    site.router_secret = seal_router(box, organisation_id, site_id, login, site) if login else None
+    site.router = login.to_json() if login else None
     site.registration = Registration.PERSON
     site.updated_at = (await session.scalars(select(func.clock_timestamp()))).one()
     await session.flush()

@@ -27,7 +27,7 @@ PUBLISHED = {
     "last_run_at": str,
     "notification_group": str,
 }
-ADDED = {"latest_scan", "notify", "warnings"}
+ADDED = {"latest_scan", "notify", "warnings", "profile", "exclusions"}
 
 
 async def test_the_published_example_is_answered_field_by_field(api, published_example, is_uuid):
@@ -47,6 +47,7 @@ async def test_the_published_example_is_answered_field_by_field(api, published_e
     assert is_uuid(body["id"])
     assert (body["status"], body["running"], body["last_run_at"]) == ("ready", False, None)
     assert (body["latest_scan"], body["notify"]) == (None, None)
+    assert (body["profile"], body["exclusions"]) == ("standard", {"addresses": [], "ports": [], "macs": []})
     assert "security-alerts" in " ".join(body["warnings"])
     assert [set(site) for site in body["sites"]] == [{"id", "subnet"}]
 

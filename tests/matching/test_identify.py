@@ -89,6 +89,28 @@ def names(*services: ServiceObservation) -> set[str]:
             {"banner": "HTTP/1.1 200 OK\r\nServer: X\r\n\r\n<title>Apache Tomcat/7.0.68</title>"},
             "a:apache:tomcat:7.0.68",
         ),
+        (
+            {"banner": "HTTP/1.1 200 OK\r\nServer: CUPS/2.4 IPP/2.1\r\n\r\n<title>Home - CUPS 2.4.2</title>"},
+            "a:openprinting:cups:2.4.2",
+        ),
+        ({"banner": "HTTP/1.1 403 Forbidden\r\nX-Jenkins: 2.346.1\r\n\r\n"}, "a:jenkins:jenkins:2.346.1"),
+        (
+            {"banner": "HTTP/1.1 404 Not Found\r\nServer: Docker/20.10.5 (linux)\r\n\r\n"},
+            "a:docker:docker:20.10.5",
+        ),
+        (
+            {"banner": "HTTP/1.1 200 OK\r\nServer: CouchDB/1.6.1 (Erlang OTP/18)\r\n\r\n"},
+            "a:apache:couchdb:1.6.1",
+        ),
+        (
+            {"banner": "HTTP/1.0 401 N/A\r\nServer: Allegro-Software-RomPager/4.07\r\n\r\n"},
+            "a:allegrosoft:rompager:4.07",
+        ),
+        ({"banner": "HTTP/1.1 200 OK\r\nServer: GoAhead-Webs/2.5.0\r\n\r\n"}, "a:embedthis:goahead:2.5.0"),
+        (
+            {"banner": "HTTP/1.1 200 OK\r\nServer: openresty/1.21.4.1\r\n\r\n"},
+            "a:openresty:openresty:1.21.4.1",
+        ),
     ],
 )
 def test_one_service_one_product(fields, expected):

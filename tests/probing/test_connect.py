@@ -7,7 +7,7 @@ import time
 from ipaddress import IPv4Address
 
 import pytest
-from conftest import HOME
+from small_devices import HOME
 
 from netvigil.probing.connect import Connector, Outcome, Pacer
 from netvigil.probing.vantage import LOCAL, Sockets

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
-from conftest import HOME, needs_raw
+from small_devices import HOME, needs_raw
 
 from netvigil.errors import SiteOffline
 from netvigil.probing.pipeline import ProbeRequest, probe

@@ -8,7 +8,7 @@ import time
 from ipaddress import IPv4Address
 
 import pytest
-from conftest import HOME, list_nmaps, needs_nmap
+from small_devices import HOME, list_nmaps, needs_nmap
 
 from netvigil.errors import ProbeFault, ToolMissing
 from netvigil.probing.nmap import list_frequent_ports, require_nmap, run_nmap

@@ -93,7 +93,10 @@ def test_other_vantages_are_refused(text):
 
 def test_the_rate_is_bounded_per_host_and_per_site():
     limits = ScanLimits(packets_per_second=1000, packets_per_second_per_host=300)
-    assert [limits.sweep_rate(hosts) for hosts in (0, 1, 3, 50)] == [1, 300, 900, 1000]
+    assert [limits.sweep_rate(hosts, on_link=False) for hosts in (0, 1, 3, 50)] == [1, 300, 800, 800]
+    assert limits.sweep_rate(50, on_link=True) == 4000
+    total = limits.sweep_rate(50, on_link=False) + limits.datagram_rate(on_link=False)
+    assert total + limits.retry_rate(on_link=False) <= 1000
 
 
 def test_percent_runs_from_nought_to_a_hundred_through_all_stages():
@@ -105,6 +108,6 @@ def test_percent_runs_from_nought_to_a_hundred_through_all_stages():
 def test_waits_are_shortened_a_port_is_added_and_nothing_else_is_touched():
     original = "Probe TCP oracle-tns q|T|\nrarity 7\nports 1521\nExclude T:9100\nProbe TCP NULL q||\ntotalwaitms 6000\nmatch x m|\xff|\nProbe TCP Get q|G|\nrarity 1\n"
     assert adapt_probes(original) == (
-        "Probe TCP oracle-tns q|T|\ntotalwaitms 3000\nrarity 7\nports 8291,1521\nExclude T:9100\nProbe TCP NULL q||\ntotalwaitms 2500\nmatch x m|\xff|\n"
-        "Probe TCP Get q|G|\ntotalwaitms 3000\nrarity 1\n"
+        "Probe TCP oracle-tns q|T|\ntotalwaitms 1500\nrarity 7\nports 8291,1521\nExclude T:9100\nProbe TCP NULL q||\ntotalwaitms 400\nmatch x m|\xff|\n"
+        "Probe TCP Get q|G|\ntotalwaitms 1500\nrarity 1\n"
     )
