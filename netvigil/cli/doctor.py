@@ -131,7 +131,7 @@ async def _database(settings: Settings) -> list[Check]:
     where = "external" if settings.database_url else "embedded"
     answers = Check("Database", Verdict.OK, f"{where} PostgreSQL answers, schema is current")
     if state.starter_only:
-        said = f"Only the starter catalogue of {state.cves} CVEs; see 'netvigil feeds import'"
+        said = f"Only the starter catalogue of {state.cves} CVEs; see 'netvigil feeds sync'"
         return [answers, Check("Vulnerability data", Verdict.WARNING, said)]
     return [answers, Check("Vulnerability data", Verdict.OK, f"{state.cves:,} CVEs, version {state.version}")]
 

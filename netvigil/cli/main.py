@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from netvigil.cli.options import AsJson, DataDir, Exclude, ExcludePort, ScanProfile
+from netvigil.cli.options import AsJson, DataDir, Exclude, ExcludeMac, ExcludePort, ScanProfile
 from netvigil.probing.ports import Profile
 
 app = typer.Typer(
@@ -50,9 +50,7 @@ def token_create(
     scope: Annotated[
         list[str], typer.Option("--scope", help="A right, such as cve:view; may be repeated; * grants all.")
     ],
-    more_scopes: Annotated[
-        list[str] | None, typer.Argument(metavar="[SCOPE]...", help="Further rights.")
-    ] = None,
+    more_scopes: Annotated[list[str] | None, typer.Argument(metavar="SCOPE", help="Further rights.")] = None,
     ttl: Annotated[str, typer.Option("--ttl", help="How long it is good for: 90s, 30m, 1h, 7d.")] = "24h",
     subject: Annotated[str, typer.Option("--subject", help="Whom the token speaks for.")] = "cli",
     data_dir: DataDir = None,
@@ -65,7 +63,7 @@ def token_create(
 
 @feeds.command("import")
 def feeds_import(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files or folders.")],
     *,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -79,7 +77,7 @@ def feeds_import(
 @feeds.command("sync")
 def feeds_sync(
     sources: Annotated[
-        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Only these, such as nvd or kev.")
+        list[str] | None, typer.Argument(metavar="SOURCE", help="Only these, such as nvd or kev.")
     ] = None,
     *,
     as_json: AsJson = False,
@@ -102,7 +100,7 @@ def feeds_status(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
 @app.command()
 def match(
     cpes: Annotated[
-        list[str], typer.Argument(metavar="CPE...", help="CPE names; together one host's inventory.")
+        list[str], typer.Argument(metavar="CPE", help="CPE names; together one host's inventory.")
     ],
     *,
     as_json: AsJson = False,
@@ -116,7 +114,7 @@ def match(
 
 @app.command()
 def scan(
-    cidrs: Annotated[list[str], typer.Argument(metavar="CIDR...", help="Networks /22 to /32, or addresses.")],
+    cidrs: Annotated[list[str], typer.Argument(metavar="CIDR", help="Networks /22 to /32, or addresses.")],
     vantage: Annotated[
         str, typer.Option("--vantage", help="From where: local, netns:NAME or vrf:DEVICE.")
     ] = "local",
@@ -124,19 +122,20 @@ def scan(
     profile: ScanProfile = Profile.STANDARD,
     exclude: Exclude = None,
     exclude_port: ExcludePort = None,
+    exclude_mac: ExcludeMac = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Scan private networks once, without a schedule, and print what was found."""
     from netvigil.cli.scan import read_exclusions, run_scan
 
-    exclusions = read_exclusions(exclude or [], exclude_port or [])
+    exclusions = read_exclusions(exclude or [], exclude_port or [], exclude_mac or [])
     run_scan(cidrs, vantage, data_dir, profile=profile, exclusions=exclusions, as_json=as_json)
 
 
 @app.command()
 def lab(data_dir: DataDir = None) -> None:  # noqa: ARG001 - every command takes it; the lab keeps no data
-    """Serve about twelve emulated devices on loopback addresses until Ctrl-C, to try scans on."""
+    """Serve thirteen emulated devices on loopback addresses until Ctrl-C, to try scans on."""
     from netvigil.cli.lab import run_lab
 
     run_lab()

@@ -43,3 +43,11 @@ ExcludePort = Annotated[
         help="Send nothing to this port: 80, 8000-8010, tcp/80 or udp/161; may be repeated.",
     ),
 ]
+ExcludeMac = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude-mac",
+        metavar="MAC",
+        help="Leave the device with this MAC address alone as soon as it is known; may be repeated.",
+    ),
+]

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import httpx
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from netvigil.access.scopes import ALL
 from netvigil.app.factory import create_app
@@ -19,6 +18,7 @@ from netvigil.app.service import open_service, run_jobs
 from netvigil.cli.common import err, out, run, settings_from
 from netvigil.cli.lab import lab_table
 from netvigil.cli.serve import in_url
+from netvigil.cli.tables import FindingRow, findings_table
 from netvigil.cli.token import UNITS
 from netvigil.errors import EnvironmentFault, NetvigilError
 from netvigil.lab.service import Lab
@@ -36,7 +36,6 @@ SITE_ID = UUID("6c616200-0000-4000-8000-000000000001")
 DESCRIPTION = "Built-in lab"
 LAB_NETWORKS = ("127.77.0.0/28", "127.77.0.16/28", "127.77.0.32/28", "127.77.0.48/28")
 PATIENCE_SECONDS = 600
-NARROW_BELOW = 110  # columns of the terminal
 FINAL = {"completed", "failed", "stopped"}
 
 
@@ -163,26 +162,20 @@ async def _watch(api: httpx.AsyncClient, schedule: str) -> None:
 
 
 def _print_report(report: dict[str, Any], content: dict[str, Any]) -> None:
-    # Identifiers stay whole however narrow the terminal is; what does not fit is left out, it stands in the report.
-    narrow = out.width < NARROW_BELOW
-    table = Table(title="Findings", title_justify="left")
-    for name in ("CVE", "Score", *(() if narrow else ("Severity",)), "Address", "Port"):
-        table.add_column(name, no_wrap=True)
-    for name in (*(() if narrow else ("Confidence",)), "Seen", "Affected"):
-        table.add_column(name)
-    for one in content["findings"]:
-        port = str(one["service"]["port"]) if one["service"] else "-"
-        table.add_row(
+    rows = [
+        FindingRow(
             one["cve_id"],
-            f"{one['score']:.1f}",
-            *(() if narrow else (one["severity"],)),
+            one["score"],
+            one["severity"],
             one["host"]["ip_address"],
-            port,
-            *(() if narrow else (one["confidence"],)),
+            one["service"]["port"] if one["service"] else None,
+            one["confidence"],
             one["evidence"]["seen"],
             one["evidence"]["range"],
         )
-    out.print(table)
+        for one in content["findings"]
+    ]
+    out.print(findings_table(rows, out.width))
     out.print(
         f"Scan {report['scan_id']}: {report['state']} in {report['runtime']}. {report['hosts_scanned']} hosts, "
         f"{report['open_ports']} open ports, {report['cve_count']} findings of {report['unique_cves']} CVEs, "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy import select
 
 from netvigil.app.service import open_service
@@ -14,6 +15,7 @@ from netvigil.catalogue.queries import catalogue_state
 from netvigil.catalogue.service import match_inventory
 from netvigil.cli.common import err, fail, out, print_json, run, settings_from
 from netvigil.cli.match import found_cve
+from netvigil.cli.tables import FindingRow, findings_table, hosts_table
 from netvigil.errors import Invalid, ProbeFault, SiteOffline, UsageError
 from netvigil.matching.identify import identify
 from netvigil.probing.pipeline import ProbeRequest, probe
@@ -22,7 +24,7 @@ from netvigil.probing.vantage import Vantage
 from netvigil.scans.asking import limits_of
 from netvigil.sites.exclusions import Exclusions
 from netvigil.sites.models import Registration, Site
-from netvigil.sites.scope import covers, is_private, parse_subnet
+from netvigil.sites.scope import covers, is_private, parse_address, parse_subnet
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from netvigil.probing.progress import ProbeProgress
     from netvigil.settings import Settings
 
+INTERRUPTED = "The scan was interrupted; what was seen until then is shown."
+
 
 def run_scan(
     cidrs: list[str],
@@ -47,7 +51,7 @@ def run_scan(
     exclusions: Exclusions,
     as_json: bool,
 ) -> None:
-    """Probe, match, print; exit 1 when the network is offline."""
+    """Probe, match, print; exit 1 when the network is offline, 130 after Ctrl-C with what was seen until then."""
 
     async def work() -> dict[str, Any]:
         settings = settings_from(data_dir, quiet=True)
@@ -59,6 +63,7 @@ def run_scan(
             exclude=exclusions.networks,
             excluded_tcp=exclusions.tcp_ports,
             excluded_udp=exclusions.udp_ports,
+            excluded_macs=exclusions.macs,
         )
         return await _scan(settings, request)
 
@@ -66,10 +71,13 @@ def run_scan(
     if as_json:
         print_json(result)
     else:
-        for table in tables(result):
-            out.print(table)
+        _print_tables(result)
     if result["sites_failed"]:
-        fail(SiteOffline(result["sites_failed"][0]["reason"]))
+        reason = result["sites_failed"][0]["reason"]
+        if reason == INTERRUPTED:
+            err.print(INTERRUPTED)
+            raise typer.Exit(130)
+        fail(SiteOffline(reason))
 
 
 async def _scan(settings: Settings, request: ProbeRequest) -> dict[str, Any]:
@@ -84,55 +92,68 @@ async def _scan(settings: Settings, request: ProbeRequest) -> dict[str, Any]:
             limitations = await _probe(request, hosts)
         except (SiteOffline, ProbeFault) as error:
             failed = [{"site": " ".join(map(str, request.targets)), "reason": str(error)}]
+        except asyncio.CancelledError:  # Ctrl-C; a second one ends the command at once
+            failed = [{"site": " ".join(map(str, request.targets)), "reason": INTERRUPTED}]
+            _go_on()
         async with service.database.session() as session:
             shown = [await _host(session, hosts[address]) for address in sorted(hosts)]
             state = await catalogue_state(session)
-    if state.starter_only:
-        err.print(f"Only the starter catalogue of {state.cves} CVEs is loaded: see 'netvigil feeds import'.")
+    if state.starter_only and (shown or not failed):
+        err.print(
+            f"Only the starter catalogue of {state.cves} CVEs is loaded, with which most vulnerabilities cannot be "
+            "found: 'netvigil feeds sync' fetches the others."
+        )
     for limitation in limitations:
         err.print(limitation)
     return {"hosts": shown, "sites_failed": failed, "seconds": round(time.monotonic() - started, 2)}
 
 
-def read_exclusions(addresses: list[str], ports: list[str]) -> Exclusions:
+def _go_on() -> None:
+    """Let the task that was cancelled wait again."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+def read_exclusions(addresses: list[str], ports: list[str], macs: list[str]) -> Exclusions:
     """What the options leave alone; ends the command on an entry that means nothing."""
     try:
-        return Exclusions.from_json({"addresses": addresses, "ports": ports})
+        return Exclusions.from_json({"addresses": addresses, "ports": ports, "macs": macs})
     except Invalid as error:
         fail(UsageError(error.message))
 
 
-def tables(result: dict[str, Any]) -> list[Table]:
-    """The result for people: hosts with their services, then findings, worst first."""
-    hosts = Table(title="Hosts", title_justify="left")
-    for name in ("Address", "MAC"):
-        hosts.add_column(name, no_wrap=True)
-    for name in ("Hostname", "Services"):
-        hosts.add_column(name)
-    for host in result["hosts"]:
-        services = "\n".join(_service_line(service) for service in host["services"]) or "no open port seen"
-        hosts.add_row(host["ip"], host["mac"] or "-", host["hostname"] or "-", services)
-    findings = Table(title="Findings", title_justify="left")
-    for name in ("CVE", "Score", "Severity", "Address", "Port", "Confidence"):
-        findings.add_column(name, no_wrap=True)
-    findings.add_column("Why")
-    rows = [(host["ip"], finding) for host in result["hosts"] for finding in host["findings"]]
-    for address, one in sorted(rows, key=lambda row: (-(row[1]["score"] or 0), row[1]["cve_id"], row[0])):
-        findings.add_row(
-            one["cve_id"],
-            "-" if one["score"] is None else f"{one['score']:.1f}",
-            one["severity"] or "-",
-            address,
-            str(one["port"] or "-"),
-            one["confidence"],
-            f"{one['evidence']['seen']}: affected {one['evidence']['range']}",
+def _print_tables(result: dict[str, Any]) -> None:
+    """The result for people: hosts with their services, then findings, worst first, then what deserves a look."""
+    hosts = result["hosts"]
+    found = [(host["ip"], finding) for host in hosts for finding in host["findings"]]
+    found.sort(key=lambda row: (-(row[1]["score"] or 0), row[1]["cve_id"], row[0]))
+    if hosts:
+        out.print(hosts_table(hosts))
+    if found:
+        out.print(findings_table((_row(address, one) for address, one in found), out.width))
+    for host in hosts:
+        for note in host["notes"]:
+            out.print(f"{host['ip']}: {note}")
+    ports = sum(len(host["services"]) for host in hosts)
+    if hosts or not result["sites_failed"]:
+        out.print(
+            f"{len(hosts)} host(s), {ports} open port(s), {len(found)} finding(s) in {result['seconds']:.1f} seconds."
         )
-    return [hosts, findings]
 
 
-def _service_line(service: dict[str, Any]) -> str:
-    words = [service["product"] or service["service"] or "unknown", service["version"] or ""]
-    return f"{service['port']}/{service['protocol']} {' '.join(words)}".rstrip()
+def _row(address: str, one: dict[str, Any]) -> FindingRow:
+    evidence = one["evidence"]
+    return FindingRow(
+        one["cve_id"],
+        one["score"],
+        one["severity"],
+        address,
+        one["port"],
+        one["confidence"],
+        evidence["seen"],
+        evidence["range"],
+    )
 
 
 async def _probe(request: ProbeRequest, hosts: dict[IPv4Address, HostObservation]) -> tuple[str, ...]:
@@ -143,11 +164,15 @@ async def _probe(request: ProbeRequest, hosts: dict[IPv4Address, HostObservation
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as bar:
+    # a bar that nobody sees would leave an empty line in a log
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("reach", total=100)
 
         async def on_progress(progress: ProbeProgress) -> None:
-            text = f"{progress.stage} {progress.hosts_done}/{progress.hosts_total} hosts"
+            text = (
+                f"{progress.stage}: {progress.hosts_done} of {progress.hosts_total} hosts, "
+                f"{progress.ports_done} of {progress.ports_total} ports"
+            )
             bar.update(task, description=text, completed=progress.percent)
 
         async def note(host: HostObservation) -> None:
@@ -207,7 +232,7 @@ def _cpe_of(products: list[Product], port: int, protocol: str) -> str | None:
 
 def _network(text: str) -> IPv4Network:
     try:
-        return parse_subnet(text if "/" in text else f"{text}/32")
+        return parse_subnet(text if "/" in text else f"{parse_address(text)}/32")
     except Invalid as error:
         raise UsageError(error.message) from None
 

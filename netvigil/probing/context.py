@@ -25,6 +25,8 @@ class ProbeContext:
     sockets: Sockets
     limits: ScanLimits
     privileges: Privileges
+    excluded_tcp: frozenset[int] = frozenset()
+    """Ports that nothing is sent to, not even to find out whether an address is alive."""
     on_link: bool = False
     on_progress: Callable[[ProbeProgress], Awaitable[None]] | None = None
     limitations: list[str] = field(default_factory=list)

@@ -14,7 +14,8 @@ class ScanLimits:
     `packets_per_second` is per site beyond a router. 1,500 small packets are below 1 Mbit/s; through a customer's router
     each unanswered one holds a connection-table entry for some seconds (RouterOS: 5), so at most about 7,500 entries,
     which its smallest models bear. On our own segment only switches and the hosts themselves carry the packets:
-    `packets_per_second_on_link`. `packets_per_second_per_host` keeps a lone host from getting all of it.
+    `packets_per_second_on_link`. `packets_per_second_per_host`, and its twin on our own segment, keep a few hosts from
+    getting all of it.
     `connections_per_second` bounds the conversations with open ports. Loopback has no cable to fill and no such bound.
     `addresses` bounds one probe; `ports_per_host` is how many of a host's open ports are spoken to, as a tarpit
     has a thousand; the others are recorded as open.
@@ -25,6 +26,7 @@ class ScanLimits:
     packets_per_second_on_link: int = 5000
     connections_per_second: int = 200
     packets_per_second_per_host: int = 300
+    packets_per_second_per_host_on_link: int = 800
     addresses: int = 65_536
     ports_per_host: int = 100
     # The connect sweep's: sockets waiting at once, and how long one waits (one SYN is repeated after a second).
@@ -51,7 +53,8 @@ class ScanLimits:
     def sweep_rate(self, hosts: int, *, on_link: bool) -> int:
         """Packets a second for a sweep over this many hosts."""
         share = int(self.site_rate(on_link=on_link) * _SWEEP_SHARE)
-        return max(1, min(share, self.packets_per_second_per_host * hosts))
+        a_host = self.packets_per_second_per_host_on_link if on_link else self.packets_per_second_per_host
+        return max(1, min(share, a_host * hosts))
 
     def datagram_rate(self, *, on_link: bool) -> int:
         """UDP datagrams a second towards the whole site, while it is swept."""

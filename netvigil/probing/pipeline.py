@@ -77,7 +77,9 @@ async def probe(
     require_nmap(request.vantage)
     privileges = request.privileges or detect_privileges()
     async with Sockets(request.vantage) as sockets:
-        context = ProbeContext(sockets, request.limits, privileges, on_progress=on_progress)
+        context = ProbeContext(
+            sockets, request.limits, privileges, request.excluded_tcp, on_progress=on_progress
+        )
         if privileges is Privileges.NONE:
             context.limit(_UNPRIVILEGED)
         try:
@@ -278,9 +280,10 @@ class _Course:
             there = [host for host in hosts if host.address in network.network]
             if network.on_link or network.loopback or not any(host.mac is None for host in there):
                 continue
+            remedy = "Read-only credentials of the site's router would tell them."
             self.context.limit(
                 f"{network.network} lies beyond a router: MAC addresses cannot be seen from here. "
-                "Read-only credentials of the site's router would tell them."
+                f"{remedy if self.request.router is None else ''}".strip()
             )
 
 

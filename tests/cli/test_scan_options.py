@@ -14,6 +14,7 @@ from netvigil.cli.scan import read_exclusions
         (["--exclude", "10.0.0.1", "--exclude", "printer"], "'printer' is no address to exclude"),
         (["--exclude-port", "0"], "'0' is no port to exclude"),
         (["--exclude-port", "9100,515"], "'9100,515' is no port to exclude"),
+        (["--exclude-mac", "printer"], "printer"),
         (["--profile", "everything"], "'quick', 'standard', 'full'"),
     ],
 )
@@ -27,10 +28,12 @@ def test_an_option_that_means_nothing_is_wrong_use(options, said, tmp_path):
 
 def test_repeated_options_add_up():
     exclusions = read_exclusions(
-        ["10.0.0.1", "10.0.0.8-10.0.0.9", "10.1.0.0/16"], ["80", "8000-8001", "udp/161"]
+        ["10.0.0.1", "10.0.0.8-10.0.0.9", "10.1.0.0/16"],
+        ["80", "8000-8001", "udp/161"],
+        ["00-11-32-aa-bb-cc"],
     )
     assert exclusions.to_json() == {
         "addresses": ["10.0.0.1", "10.0.0.8/31", "10.1.0.0/16"],
         "ports": [80, "udp/161", "8000-8001"],
-        "macs": [],
+        "macs": ["00:11:32:AA:BB:CC"],
     }

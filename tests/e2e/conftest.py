@@ -3,13 +3,19 @@
 import asyncio
 import os
 import subprocess
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from running import COMMAND, Server, free_port, wait_ready
 
 from netvigil.lab.service import Lab
+
+# Networks of namespaces and scripted routers are at home with the probing tests.
+PROBING = Path(__file__).parent.parent / "probing"
+sys.path += [str(PROBING), str(PROBING / "router")]
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """The commands as scripts use them: results on stdout, exit statuses, one sentence on failure."""
 
+import asyncio
 import json
+import signal
 
-from running import expected_cves
+from running import COMMAND, expected_cves
+from small_devices import list_nmaps
 
 
 async def test_scan_finds_the_whole_lab_and_nothing_else(netvigil, lab):
@@ -33,6 +36,24 @@ async def test_scan_finds_the_whole_lab_and_nothing_else(netvigil, lab):
         reported = {finding["cve_id"] for finding in hosts[host["ip"]]["findings"]}
         assert not reported & set(host["not_cves"])
     assert lab.printed == 0
+
+
+async def test_interrupted_scan_prints_what_it_saw(lab, data_dir):
+    process = await asyncio.create_subprocess_exec(
+        *(COMMAND, "scan", lab.subnet, "--profile", "full", "--json", "--data-dir", str(data_dir)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    while not list_nmaps(process.pid):
+        assert process.returncode is None
+        await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), 15)
+    assert process.returncode == 130
+    result = json.loads(out)
+    assert set(result) == {"hosts", "sites_failed", "seconds"}
+    assert "interrupted" in result["sites_failed"][0]["reason"]
+    assert b"Traceback" not in err
 
 
 async def test_match(netvigil):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from netvigil.probing.ports import BINARY_PORTS, TLS_PORTS
+from netvigil.probing.speak.answer import Answer
 from netvigil.probing.speak.catalogue import TCP
 from netvigil.probing.speak.tcp.http import PROTOCOL as HTTP
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from netvigil.probing.limits import ScanLimits
-    from netvigil.probing.speak.answer import Answer
     from netvigil.probing.speak.line import Line
     from netvigil.probing.speak.protocol import TcpProtocol
 
@@ -82,6 +82,8 @@ class _Conversation:
         self.protocols = protocols
         self.talk = Talk(port)
         self._asked_everything = False
+        self._in_flight: TcpProtocol | None = None
+        self._overheard = b""
 
     async def run(self) -> Talk:
         inner = TLS_PORTS.get(self.port)
@@ -92,7 +94,7 @@ class _Conversation:
             if self._wants_tls():
                 await self._in_tls(None)
             return self.talk
-        if inner is None and self.talk.ended is not Ended.GONE and self.port not in BINARY_PORTS:
+        if self.talk.ended is not Ended.GONE and self.port not in BINARY_PORTS:
             await self._anything()
         return self.talk
 
@@ -132,12 +134,13 @@ class _Conversation:
 
     async def _ask_first(self, protocol: TcpProtocol) -> bool:
         """The question that fits best, and when it is not answered at once all others beside it."""
-        return await self._with_head_start(asyncio.ensure_future(self._ask(protocol)))
+        return await self._with_head_start(protocol, asyncio.ensure_future(self._ask(protocol)))
 
     async def _ask_web(self, line: Line) -> bool:
-        return await self._with_head_start(asyncio.ensure_future(self._hear(HTTP, line, b"")))
+        return await self._with_head_start(HTTP, asyncio.ensure_future(self._hear(HTTP, line, b"")))
 
-    async def _with_head_start(self, first: asyncio.Future[bool]) -> bool:
+    async def _with_head_start(self, protocol: TcpProtocol, first: asyncio.Future[bool]) -> bool:
+        self._in_flight = protocol
         try:
             return await asyncio.wait_for(asyncio.shield(first), _HEAD_START)
         except TimeoutError:
@@ -148,16 +151,25 @@ class _Conversation:
                     await asyncio.wait({first, others})
             finally:
                 await _end(others)
-            return self.talk.answer is not None
+            return self.talk.answer is not None or await self._ask_overheard(protocol)
         finally:
+            self._in_flight = None
             await _end(first)
+
+    async def _ask_overheard(self, protocol: TcpProtocol) -> bool:
+        """Once more the first question, if the port spoke its protocol to others but left it without an answer."""
+        self._in_flight = None
+        if not self._overheard:
+            return False
+        return await self._ask(protocol) or self._settle(Answer(protocol.name, self._overheard))
 
     async def _anything(self) -> bool:
         """Questions for a port of unknown purpose, at once: TLS, and the protocols that are found anywhere."""
         if self.talk.answer is not None or self._asked_everything:
             return self.talk.answer is not None
         self._asked_everything = True
-        questions = [asyncio.ensure_future(self._in_tls(None))]
+        # On a port that is known for TLS that has been tried, with more patience than here.
+        questions = [] if self.port in TLS_PORTS else [asyncio.ensure_future(self._in_tls(None))]
         tried = {protocol.name for protocol in self.protocols if self.port in protocol.ports}
         questions += [
             asyncio.ensure_future(self._ask(protocol))
@@ -231,14 +243,18 @@ class _Conversation:
         if answer is not None:
             return self._settle(answer)
         self._note_silence(line)
-        return bool(line.heard) and await self._understand(line, line.heard[:_KEPT])
+        return bool(line.heard) and await self._understand(line, line.heard[:_KEPT], protocol.name)
 
-    async def _understand(self, line: Line, heard: bytes) -> bool:
+    async def _understand(self, line: Line, heard: bytes, asker: str | None = None) -> bool:
         """Find the protocol whose words these are, and let it go on from there."""
         self.talk.heard.append(heard)
         self.talk.ended = Ended.SPOKE
         for protocol in self.protocols:
             if protocol.recognises(heard):
+                if protocol is self._in_flight and asker not in {None, protocol.name}:
+                    # A complaint about a foreign question: its own client, still waiting, will be told more.
+                    self._overheard = heard
+                    return False
                 answer = await protocol.converse(line, heard)
                 return answer is not None and self._settle(answer)
         return False
@@ -261,4 +277,4 @@ async def _end(task: asyncio.Future[bool]) -> None:
 
 def is_expected(port: int, protocols: Sequence[TcpProtocol] = TCP) -> bool:
     """Whether one of our protocols lives on this port, so that a port that stayed silent has been asked the right thing."""
-    return any(port in protocol.ports for protocol in protocols)
+    return port in TLS_PORTS or any(port in protocol.ports for protocol in protocols)
