@@ -23,7 +23,7 @@ MAX_TOKEN = 4 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_CPES = 16
 _CPE_LIMIT = 256
-_SKIPPED = frozenset({"script", "hostscript", "extraports", "trace"})  # large, and read by nobody
+_SKIPPED = frozenset({"script", "hostscript", "trace"})  # large, and read by nobody
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
 
 
@@ -33,9 +33,14 @@ class XmlFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HostSeen:
-    """A host element is complete and the host is up."""
+    """A host element is complete and the host is up.
+
+    `answered` counts the ports that answered at all, `silent` are those that did not, in nmap's notation.
+    """
 
     host: HostObservation
+    answered: int = 0
+    silent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ class NmapXmlReader:
                 self._host = None
                 seen = read_host(element)
                 if seen is not None:
-                    self._events.append(HostSeen(seen))
+                    self._events.append(HostSeen(seen, *_read_silence(element)))
         elif tag == "runstats" and self._finished is not None:
             self._events.append(self._end_of_run(self._finished))
 
@@ -203,6 +208,17 @@ def read_host(element: Element) -> HostObservation | None:
         os_name=_read_os(element, services),
         services=services,
     )
+
+
+def _read_silence(element: Element) -> tuple[int, str]:
+    answered = len(element.findall("ports/port"))
+    silent: list[str] = []
+    for reason in element.iterfind("ports/extraports/extrareasons"):
+        if (reason.get("reason") or "").startswith("no-response"):
+            silent.append(reason.get("ports") or "")
+        else:
+            answered += int(_number(reason.get("count")))
+    return answered, ",".join(filter(None, silent))
 
 
 def _read_addresses(element: Element) -> tuple[IPv4Address | None, str | None, str | None]:

@@ -144,6 +144,17 @@ class Segment:
         with contextlib.suppress(subprocess.CalledProcessError):  # it is silent already
             ip("-n", namespace, "route", "add", "blackhole", "10.98.7.250/32")
 
+    def lose(self, address: str, percent: int) -> None:
+        """Let a device lose this share of the packets that come to it, as one on a weak radio link does."""
+        namespace = self._name(f"h{address.rsplit('.', 1)[1]}")
+        rules = (
+            "add table inet lossy\n"
+            "add chain inet lossy arriving { type filter hook input priority 0; }\n"
+            f"add rule inet lossy arriving numgen random mod 100 < {percent} drop\n"
+        )
+        command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]
+        subprocess.run(command, input=rules, text=True, check=True, capture_output=True)
+
     def sent(self, *kinds: str) -> list[Frame]:
         """Frames of the scanner, all or of some kinds."""
         return [frame for frame in self.frames if not kinds or frame.kind in kinds]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import struct
 from ipaddress import IPv4Network
 
+import pytest
 from segment import Segment
 from test_gentle import SSH, greets, listens, web
 from test_gentle import pytestmark as on_the_wire
@@ -140,3 +142,37 @@ async def test_a_host_that_stops_taking_connections_is_slowed_down_for_and_then_
     assert ports_of(hosts["10.98.7.6"]).keys() & set(ports)
     assert any("connections while it was examined" in note for note in hosts["10.98.7.6"].notes)
     assert ports_of(hosts["10.98.7.7"])[22].product == "OpenSSH"
+
+
+@pytest.mark.skipif(shutil.which("nft") is None, reason="needs nft to lose packets")
+async def test_a_host_that_loses_a_third_of_its_packets_keeps_its_ports_and_versions():
+    async with Segment("loss") as segment:
+        ports = {22: SSH, 80: web(b"nginx/1.22.1"), 8080: web(b"Apache/2.4.57 (Debian)")}
+        ports |= {21: greets(b"220 (vsFTPd 3.0.3)\r\n"), 110: greets(b"+OK Dovecot ready.\r\n")}
+        lossy = await segment.add(9, "00:11:32:00:08:09", ports)
+        segment.lose(lossy, percent=30)
+        patient = ScanLimits(nmap_budget=5, udp_wait=0.4)
+        hosts, _ = await scan(segment, limits=patient)
+    seen = ports_of(hosts[lossy])
+    assert ports.keys() <= seen.keys()
+    assert (seen[22].version, seen[80].version) == ("9.2p1 Debian 2+deb12u3", "1.22.1")
+    assert (seen[21].version, seen[8080].version) == ("3.0.3", "2.4.57")
+
+
+async def test_slow_and_old_web_servers_are_waited_for():
+    async def slow(reader, writer):
+        asked = await reader.readuntil(b"\r\n")
+        await asyncio.sleep(1.6 if asked.startswith(b"GET") else 0)
+        words = b"200 OK\r\nServer: lighttpd/1.4.53" if asked.startswith(b"GET") else b"400 Bad Request"
+        writer.write(b"HTTP/1.0 " + words + b"\r\nConnection: close\r\n\r\n")
+
+    async def old(reader, writer):
+        if b"HTTP/1.0" in await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.0 200 OK\r\nServer: mini_httpd/1.30 26Oct2018\r\n\r\n<html></html>")
+
+    async with Segment("slow") as segment:
+        server = await segment.add(10, "00:11:32:00:08:0a", {12345: slow, 8080: old})
+        hosts, _ = await scan(segment, extra_ports=(12345,))
+    seen = ports_of(hosts[server])
+    assert (seen[12345].product, seen[12345].version) == ("lighttpd", "1.4.53")
+    assert (seen[8080].product, seen[8080].version) == ("mini_httpd", "1.30")

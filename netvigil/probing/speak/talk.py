@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 _TRIES = 3  # for a port that hangs up at once: some answer only now and then
 _HEAD_START = 0.7  # seconds that HTTP gets before the other questions are asked beside it
 _TLS_GREETING_WAIT = 0.8
+_SLOW_ANSWER = 3  # times the usual wait, for a server that is known to be one
 _KEPT = 16 * 1024
+# A WinBox that tells our requests nothing may still answer the one that nmap has for it.
+_REFUSING = {"winbox"}
 # What web servers say to a plain request on their TLS port.
 _WANTS_TLS = (
     b"plain HTTP request was sent to HTTPS",
@@ -161,7 +164,9 @@ class _Conversation:
         self._in_flight = None
         if not self._overheard:
             return False
-        return await self._ask(protocol) or self._settle(Answer(protocol.name, self._overheard))
+        # It is there and slow: now it gets the time that a silent port would not be worth.
+        patience = _SLOW_ANSWER * self.limits.answer_wait
+        return await self._ask(protocol, patience) or self._settle(Answer(protocol.name, self._overheard))
 
     async def _anything(self) -> bool:
         """Questions for a port of unknown purpose, at once: TLS, and the protocols that are found anywhere."""
@@ -185,10 +190,10 @@ class _Conversation:
                 await _end(task)
         return False
 
-    async def _ask(self, protocol: TcpProtocol) -> bool:
+    async def _ask(self, protocol: TcpProtocol, patience: float | None = None) -> bool:
         """One client's question on a line of its own, again when the port hangs up without a word."""
         for _ in range(_TRIES):
-            line = await self.host.dial(self.port)
+            line = await self.host.dial(self.port, patience=patience)
             if line is None:
                 continue
             try:
@@ -277,4 +282,6 @@ async def _end(task: asyncio.Future[bool]) -> None:
 
 def is_expected(port: int, protocols: Sequence[TcpProtocol] = TCP) -> bool:
     """Whether one of our protocols lives on this port, so that a port that stayed silent has been asked the right thing."""
-    return port in TLS_PORTS or any(port in protocol.ports for protocol in protocols)
+    return port in TLS_PORTS or any(
+        port in protocol.ports for protocol in protocols if protocol.name not in _REFUSING
+    )

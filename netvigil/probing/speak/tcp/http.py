@@ -90,6 +90,8 @@ async def converse(line: Line, heard: bytes) -> Answer | None:
             fresh.close()
     else:
         raw = await fetch(line, "/")
+        if _is_too_old(line, raw):
+            raw = await _fetch_old(line) or raw
     if not is_http(raw):
         raw = heard
     slow = browser.elapsed > _SLOW
@@ -103,11 +105,28 @@ async def converse(line: Line, heard: bytes) -> Answer | None:
     return await _describe(browser, first, last, redirect, slow=slow)
 
 
-async def fetch(line: Line, path: str, *, body: bytes = b"", kind: str = "") -> bytes:
+def _is_too_old(line: Line, raw: bytes) -> bool:
+    """Whether the server may know only HTTP/1.0: it says so, or hangs up on a request where web servers live."""
+    return raw.startswith((b"HTTP/1.0 505", b"HTTP/1.1 505")) or (
+        not raw and line.closed and line.port in PORTS
+    )
+
+
+async def _fetch_old(line: Line) -> bytes:
+    fresh = await line.again()
+    if fresh is None:
+        return b""
+    try:
+        return await fetch(fresh, "/", version="1.0")
+    finally:
+        fresh.close()
+
+
+async def fetch(line: Line, path: str, *, body: bytes = b"", kind: str = "", version: str = "1.1") -> bytes:
     """One request on a line that has carried none, and its answer as sent: 64 kB at most, b"" when none came."""
     start = len(line.heard)
     consumed = start
-    if not await line.send(request(line, path, body, kind)):
+    if not await line.send(request(line, path, body, kind, version)):
         return b""
     wait = line.patience * (_EXTRA_PATIENCE if line.port in PORTS else 1)
     try:
@@ -126,11 +145,11 @@ async def fetch(line: Line, path: str, *, body: bytes = b"", kind: str = "") -> 
     return line.heard[start:]
 
 
-def request(line: Line, path: str, body: bytes = b"", kind: str = "") -> bytes:
+def request(line: Line, path: str, body: bytes = b"", kind: str = "", version: str = "1.1") -> bytes:
     """A browser's plain request, with no identity, no language and nothing to be remembered."""
     host = str(line.address) if line.port == _own_port(line) else f"{line.address}:{line.port}"
     lines = [
-        f"{'POST' if kind else 'GET'} {path} HTTP/1.1",
+        f"{'POST' if kind else 'GET'} {path} HTTP/{version}",
         f"Host: {host}",
         "User-Agent: netvigil",
         "Accept: */*",

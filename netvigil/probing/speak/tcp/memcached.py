@@ -58,4 +58,4 @@ def parse(said: bytes) -> Answer | None:
     return None
 
 
-PROTOCOL = TcpProtocol("memcached", frozenset({11211}), converse, recognises=recognise)
+PROTOCOL = TcpProtocol("memcached", frozenset({11211}), converse, recognises=recognise, anywhere=True)

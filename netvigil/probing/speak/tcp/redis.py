@@ -101,4 +101,7 @@ def parse(said: bytes) -> Answer | None:
     )
 
 
-PROTOCOL = TcpProtocol("redis", frozenset({6379, 6380, 16379, 26379}), converse, recognises=recognise)
+# Anywhere: told "Host:" it hangs up without a word, taking the web request for an attack.
+PROTOCOL = TcpProtocol(
+    "redis", frozenset({6379, 6380, 16379, 26379}), converse, recognises=recognise, anywhere=True
+)
