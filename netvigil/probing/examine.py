@@ -11,7 +11,7 @@ import structlog
 
 from netvigil.probing.assemble import Learnt, build_host, build_service, service_of
 from netvigil.probing.gate import Gate
-from netvigil.probing.leftovers import SILENT, SPEAKING, Leftovers
+from netvigil.probing.leftovers import REFUSING, SILENT, SPEAKING, Leftovers
 from netvigil.probing.namer import Namer
 from netvigil.probing.observations import HostObservation, Protocol, ServiceObservation
 from netvigil.probing.ports import FRAGILE_PORTS, LAN_PORTS
@@ -168,8 +168,7 @@ class Examiner:
         async with way.place():
             if way.stopped:
                 return answer
-            await self.gate.pacer.wait()
-            told = await read_description(self.context.sockets, address, location)
+            told = await read_description(way, address, location)
         return replace(answer, model=answer.model or told.get("model_name"), facts={**answer.facts, **told})
 
 
@@ -181,8 +180,10 @@ def _learn(service: ServiceObservation, examined: Examined | None) -> Learnt:
 
 def _choose_intensity(talk: Talk) -> int | None:
     """How much nmap is to ask: nothing where a module understood, or where silence met the very question that belongs there."""
-    if talk.answer is not None or talk.ended in {Ended.CLOSED, Ended.GONE}:
+    if talk.answer is not None or talk.ended is Ended.GONE:
         return None
+    if talk.ended is Ended.CLOSED:
+        return None if is_expected(talk.port) else REFUSING
     if talk.ended is Ended.SILENT:
         return None if is_expected(talk.port) else SILENT
     return SPEAKING

@@ -93,7 +93,11 @@ class HostGate:
             return None
         await self.gate.pacer.wait()
         wait = patience or self.gate.limits.answer_wait
-        line = await dial(self.gate.sockets, self.address, port, patience=wait, tls=tls)
+
+        async def again() -> Line | None:
+            return await self.dial(port, tls=tls, patience=patience)
+
+        line = await dial(self.gate.sockets, self.address, port, patience=wait, tls=tls, again=again)
         if line is not None:
             self.misses = 0
         elif not tls:  # a handshake that fails says nothing of the host's strength

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SILENT: Final = 0  # nmap's intensity for a port that says nothing: only what belongs to its number
 SPEAKING: Final = 2  # and for one that speaks: the common questions
+REFUSING: Final = (
+    7  # and for one that hangs up on every question: nmap's usual ones, which then cost no waiting
+)
 _GATHERING: Final = 0.4  # seconds; a process costs more than the questions that it asks
 _HOSTS_AT_ONCE: Final = 16
 

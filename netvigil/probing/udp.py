@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netvigil.probing.speak.datagrams import Heard
     from netvigil.probing.speak.protocol import UdpProtocol
 
+_TRIES = 4  # of those who stay silent: some answer only now and then, and the sweep takes longer anyway
 _NO_CALLS = (
     "Nothing was broadcast or multicast, because devices on this segment are excluded and would hear it: "
     "what answers only to such calls was not found."
@@ -72,6 +73,7 @@ class Datagrams:
                 interface=self.interface,
                 rate=limits.datagram_rate(on_link=self.context.on_link),
                 wait=limits.udp_wait,
+                tries=_TRIES,
             )
         except OSError as error:
             self.context.limit(f"UDP services were not looked at: {error.strerror or error}.")

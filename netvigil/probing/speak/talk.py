@@ -14,17 +14,11 @@ from netvigil.probing.speak.tcp.http import PROTOCOL as HTTP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol
 
     from netvigil.probing.limits import ScanLimits
+    from netvigil.probing.speak.dial import Dialler
     from netvigil.probing.speak.line import Line
     from netvigil.probing.speak.protocol import TcpProtocol
-
-    class Dialler(Protocol):
-        """Opens lines to one host (`gate.HostGate`)."""
-
-        async def dial(self, port: int, *, tls: bool = False, patience: float | None = None) -> Line | None:
-            """A connected line or None."""
 
 
 _TRIES = 3  # for a port that hangs up at once: some answer only now and then
@@ -87,19 +81,27 @@ class _Conversation:
         self._asked_everything = False
         self._in_flight: TcpProtocol | None = None
         self._overheard = b""
+        self._quiet: Line | None = None
 
     async def run(self) -> Talk:
+        try:
+            await self._run()
+        finally:
+            if self._quiet is not None:
+                self._quiet.close()
+        return self.talk
+
+    async def _run(self) -> None:
         inner = TLS_PORTS.get(self.port)
         if inner is not None and await self._in_tls(inner):
-            return self.talk
+            return
         expected = [protocol for protocol in self.protocols if self.port in protocol.ports]
         if await self._plain(expected):
             if self._wants_tls():
                 await self._in_tls(None)
-            return self.talk
+            return
         if self.talk.ended is not Ended.GONE and self.port not in BINARY_PORTS:
             await self._anything()
-        return self.talk
 
     def _wants_tls(self) -> bool:
         return any(words in self.talk.web for words in _WANTS_TLS)
@@ -115,7 +117,7 @@ class _Conversation:
         return await self._wait_for_greeting(slow=bool(expected))
 
     async def _wait_for_greeting(self, *, slow: bool) -> bool:
-        """Give the server time to speak first; an unexpected silence is answered with a web request on the same line."""
+        """Give the server time to speak first; in an unexpected silence others are asked, and this line stays quiet."""
         wait = self.limits.slow_greeting_wait if slow else self.limits.greeting_wait
         for _ in range(_TRIES):
             line = await self.host.dial(self.port)
@@ -128,21 +130,24 @@ class _Conversation:
                     return await self._understand(line, greeting)
                 self._note_silence(line)
                 if not line.closed and self.port not in BINARY_PORTS:
-                    return await self._ask_web(line)
+                    self._quiet = line
+                    return await self._ask_first(HTTP)
                 if not line.closed:
                     return False
             finally:
-                line.close()
+                if line is not self._quiet:
+                    line.close()
         return False
+
+    async def _hear_late(self, line: Line) -> bool:
+        """A server that greets as late as one does that first asks the DNS for our name, and hears nothing before."""
+        greeting = await line.read(max(0.0, self.limits.slow_greeting_wait - self.limits.greeting_wait))
+        self.talk.greeting = greeting[:_KEPT] or self.talk.greeting
+        return bool(greeting) and await self._understand(line, greeting)
 
     async def _ask_first(self, protocol: TcpProtocol) -> bool:
         """The question that fits best, and when it is not answered at once all others beside it."""
-        return await self._with_head_start(protocol, asyncio.ensure_future(self._ask(protocol)))
-
-    async def _ask_web(self, line: Line) -> bool:
-        return await self._with_head_start(HTTP, asyncio.ensure_future(self._hear(HTTP, line, b"")))
-
-    async def _with_head_start(self, protocol: TcpProtocol, first: asyncio.Future[bool]) -> bool:
+        first = asyncio.ensure_future(self._ask(protocol))
         self._in_flight = protocol
         try:
             return await asyncio.wait_for(asyncio.shield(first), _HEAD_START)
@@ -181,6 +186,8 @@ class _Conversation:
             for protocol in self.protocols
             if protocol.anywhere and protocol.name not in tried
         ]
+        if self._quiet is not None:
+            questions.append(asyncio.ensure_future(self._hear_late(self._quiet)))
         try:
             for question in asyncio.as_completed(questions):
                 if await question:

@@ -131,6 +131,7 @@ async def test_a_session_of_nobody_is_ended(bench):
     old = says(b"", smb1_negotiated(extended=False), smb1_named("Unix", "Samba 2.0.7", "HOME", None))
     port = await bench.serve(responder(refuse, old))
     line = await bench.dial(port)
+    line.port = 445
     answer = await PROTOCOL.converse(line, b"")
     line.close()
     assert answer.version == "2.0.7"

@@ -56,7 +56,7 @@ async def test_it_is_fetched_from_the_device_itself(bench):
         writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + DOCUMENT)
 
     port = await bench.serve(script)
-    assert await read_description(bench.sockets, IPv4Address(HOST), f"http://{HOST}:{port}/root.xml") == FACTS
+    assert await read_description(bench, IPv4Address(HOST), f"http://{HOST}:{port}/root.xml") == FACTS
     assert bench.received[port][0].startswith(b"GET /root.xml HTTP/1.0\r\n")
 
 
@@ -78,5 +78,5 @@ async def test_other_places_are_never_asked(bench, location):
 
     port = await bench.serve(script)
     where = location.format(host=HOST, port=port)
-    assert await read_description(bench.sockets, IPv4Address(HOST), where) == {}
+    assert await read_description(bench, IPv4Address(HOST), where) == {}
     assert port not in bench.received

@@ -128,7 +128,7 @@ async def test_a_router_of_today_is_winbox_without_version(bench):
     assert (answer.name, answer.version) == ("winbox", None)
 
 
-async def test_a_router_that_hangs_up_on_each_is_asked_on_new_lines(bench):
+async def test_a_router_that_hangs_up_is_asked_on_new_lines(bench):
     async def script(reader, writer):
         if b"index" in await reader.read(4096):
             writer.write(file("index", indexed("5.26")))
@@ -138,7 +138,7 @@ async def test_a_router_that_hangs_up_on_each_is_asked_on_new_lines(bench):
     answer = await PROTOCOL.converse(line, b"")
     line.close()
     assert answer.version == "5.26"
-    assert len(bench.received[port]) == 2
+    assert [b"index" in received for received in bench.received[port]] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("turn", [b"", b"220 ftp ready\r\n", b"\xff\x02" + b"A" * 100_000])

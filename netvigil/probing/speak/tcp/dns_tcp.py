@@ -38,4 +38,4 @@ def parse(said: bytes, number: int) -> Answer | None:
     return replace(answer, complete=True) if answer is not None else None
 
 
-PROTOCOL = TcpProtocol("domain", frozenset({53, 853}), converse)
+PROTOCOL = TcpProtocol("domain", frozenset({53, 853}), converse, anywhere=True)

@@ -243,4 +243,6 @@ def _site(service: str) -> str | None:
     return names[names.index("Sites") - 1] if "Sites" in names[1:] else None
 
 
-PROTOCOL = TcpProtocol("ldap", frozenset({389, 636, 3268, 3269}), converse, recognises=recognise)
+PROTOCOL = TcpProtocol(
+    "ldap", frozenset({389, 636, 3268, 3269}), converse, recognises=recognise, anywhere=True
+)

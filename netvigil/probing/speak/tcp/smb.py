@@ -47,6 +47,8 @@ async def converse(line: Line, heard: bytes) -> Answer | None:
     modern, challenge = await _modern(first) if first is not None else (None, None)
     if first is not None and first is not line:
         first.close()
+    if modern is None and known is None and line.port not in PROTOCOL.ports:
+        return None  # on a foreign port nobody is asked twice
     old, named = None, None
     second = await line.again()
     if second is not None:
@@ -183,4 +185,4 @@ def _facts(
     return facts
 
 
-PROTOCOL = TcpProtocol("microsoft-ds", frozenset({139, 445}), converse, recognises=recognise)
+PROTOCOL = TcpProtocol("microsoft-ds", frozenset({139, 445}), converse, recognises=recognise, anywhere=True)

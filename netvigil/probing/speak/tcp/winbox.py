@@ -47,6 +47,9 @@ _LISTED: Final = re.compile(rf'name: "([\w.+-]{{1,64}})"[^{{}}]{{0,200}}?version
 _INDEXED: Final = re.compile(rf"\b([\w+-]{{1,64}})\.dll ({_VERSION})(?=\s)", re.ASCII)
 _PROXY: Final = re.compile(rf"\bmsg-proxy-({_VERSION})(?![\w.])", re.ASCII)
 
+_TRIES: Final = (
+    3  # of the first request, with a router that hangs up; it may refuse us, or be short of connections
+)
 _HEAD: Final = 21  # no answer is shorter
 _MAX_BODY: Final = 8 * 1024
 _CHUNK: Final = 255
@@ -88,16 +91,19 @@ async def _ask_all(line: Line, known: Answer | None) -> Answer | None:
     for request in (_LIST, _OPEN) if elsewhere else (_LIST, _INDEX, _OPEN):
         if known is not None and (known.version or request is _OPEN):
             break
-        asked = await line.again() if line.closed else line
-        if asked is None:
-            break
-        try:
-            known = parse(await _ask(asked, request, wait)) or known
-        finally:
-            if asked is not line:
-                asked.close()
-        if line.heard and known is None:
-            break  # it speaks, and not this
+        for _ in range(_TRIES if request is _LIST else 1):
+            asked = await line.again() if line.closed else line
+            if asked is None:
+                return known
+            try:
+                known = parse(await _ask(asked, request, wait)) or known
+            finally:
+                if asked is not line:
+                    asked.close()
+            if asked.heard and known is None:
+                return None  # it speaks, and not this
+            if asked.heard or (asked is line and not line.closed):
+                break  # it takes requests: the same one again would tell nothing more
         wait = min(line.patience, _SECOND_WAIT)
     return known
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from netvigil.probing.speak.dial import dial
 from netvigil.probing.speak.xml_texts import MAX_DOCUMENT, read_xml_texts
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address
 
-    from netvigil.probing.vantage import Sockets
+    from netvigil.probing.speak.dial import Dialler
 
 MAX_TEXT: Final = 255
 
@@ -35,8 +34,8 @@ def port_of(location: str) -> int | None:
     return port if 0 < port <= _LAST_PORT else None
 
 
-async def read_description(sockets: Sockets, address: IPv4Address, location: str) -> dict[str, str]:
-    """The telling elements of the description at `location`, by the names of facts.
+async def read_description(host: Dialler, address: IPv4Address, location: str) -> dict[str, str]:
+    """The telling elements of the description at `location`, by the names of facts; `host` dials that address.
 
     Empty when the location is not on that same address, does not answer or is no description; never raises.
     """
@@ -46,7 +45,7 @@ async def read_description(sockets: Sockets, address: IPv4Address, location: str
     port, path = port_of(location), found[3] or "/"
     if port is None:
         return {}
-    line = await dial(sockets, address, port)
+    line = await host.dial(port)
     if line is None:
         return {}
     try:
