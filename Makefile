@@ -2,7 +2,7 @@
 UV = ./tools/uv
 RUN = $(UV) run --frozen
 
-.PHONY: run test lint check bench setup
+.PHONY: run test lint check bench chaos setup
 run: setup
 	@$(RUN) netvigil quickstart $(ARGS)
 
@@ -20,6 +20,10 @@ check: lint test
 
 bench: setup
 	@for script in bench/bench_*.py; do echo "== $$script"; $(RUN) python $$script || exit 1; done
+
+# Kills, freezes, stops and restarts everything for minutes, then checks every invariant; ARGS="--seed N" repeats a run.
+chaos: setup
+	@$(RUN) python bench/chaos.py $(ARGS)
 
 setup:
 	@./tools/setup

@@ -216,7 +216,7 @@ async def scan(
     async def on_host(host: HostObservation) -> None:
         await record_host(database, run, host, identified=True)
 
-    request = ProbeRequest([site.network], site.vantage, limits, profile)
+    request = ProbeRequest([site.network], vantage=site.vantage, limits=limits, profile=profile)
     started = time.monotonic()
     result = await probe(request, on_host=on_host, on_found=on_found)
     seconds = time.monotonic() - started

@@ -1,11 +1,29 @@
-"""Logging: structlog on stderr, text for people or JSON for machines, device strings escaped either way."""
+"""Logging: structlog on stderr, text for people or JSON for machines; device strings escaped, secrets left out."""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from typing import TYPE_CHECKING, Any
 
 import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+HIDDEN = "***"
+_SECRET_NAMES = re.compile(
+    r"(?:^|_)(?:password|passwd|secret|token|authorization|cookie|community|api_key|secret_key|signature|dsn)$",
+    re.IGNORECASE,
+)
+_SECRET_WORDS = re.compile(
+    r"(?P<url>://[^\s/@:]*:)[^\s/@]+(?=@)"  # a password in an address
+    r"|(?P<bearer>\bBearer\s+)[\w.~+/=-]+"
+    r"|\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"  # a JSON Web Token
+    r"|(?P<named>\b(?:password|secret|token|signature)=)[^\s&'\"]+",
+    re.IGNORECASE,
+)
 
 
 def set_up_logging(*, json: bool, level: int = logging.INFO) -> None:
@@ -19,6 +37,7 @@ def set_up_logging(*, json: bool, level: int = logging.INFO) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        hide_secrets,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -47,3 +66,21 @@ def set_up_logging(*, json: bool, level: int = logging.INFO) -> None:
     # These log whole addresses, and a mirror's may hold a password.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def hide_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: what is called a secret, or looks like one in a text, is replaced by stars.
+
+    It is the last net: whoever logs does not log secrets. Errors of libraries, though, quote addresses.
+    """
+    for name, value in line.items():
+        if _SECRET_NAMES.search(name) and value is not None:
+            line[name] = HIDDEN
+        elif isinstance(value, str):
+            line[name] = _SECRET_WORDS.sub(_star, value)
+    return line
+
+
+def _star(found: re.Match[str]) -> str:
+    kept = next((word for word in found.groupdict().values() if word), "")
+    return f"{kept}{HIDDEN}"

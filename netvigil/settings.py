@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 PREFIX = "NETVIGIL_"
 SECRET_KEY_BYTES = 32
 _URL_SAFE = str.maketrans("-_", "+/")
+_VANTAGE = re.compile(
+    r"any|local|netns:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}|vrf:[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}"
+)
 _POSITIVE = (
     "link_ttl",
     "max_body_bytes",
     "worker_concurrency",
     "worker_dead_after",
+    "vantage_patience",
     "max_rate",
     "max_rate_on_link",
     "max_connections",
@@ -60,6 +65,16 @@ class Settings:
     """Site scans that one worker runs at a time."""
     worker_dead_after: float = 8.0
     """Seconds without a heartbeat after which a worker counts as dead."""
+    vantages: tuple[str, ...] = ()
+    """Whose sites the worker scans, separated by commas: `local`, `netns:<name>`, `vrf:<device>`, or `any` for all.
+    Empty means `any` with the embedded database, whose only machine this is, and `local` with NETVIGIL_DATABASE_URL."""
+    vantage_patience: float = 900.0
+    """Seconds that a site scan waits for a worker that reaches its vantage; then it fails and says which."""
+    site_scans_per_organisation: int = 0
+    """Site scans of one organisation that run at a time, on all workers together; 0 for no limit. None by default:
+    most services have one organisation, which a limit would only keep from its own workers."""
+    site_scans_overall: int = 0
+    """Site scans that run at a time, on all workers together; 0 for no limit."""
     max_rate: int = 1500
     """Packets a second, at most, towards one site beyond a router, whose connection table they fill."""
     max_rate_on_link: int = 5000
@@ -72,6 +87,15 @@ class Settings:
     `openssl rand -base64 32` makes one."""
     log_json: bool = False
     """Log lines as JSON instead of text."""
+    metrics: bool = True
+    """Whether `/metrics` is served."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """What `/metrics` wants as a bearer token; None lets everybody read it who reaches the service."""
+
+    @property
+    def worker_vantages(self) -> tuple[str, ...]:
+        """The vantages whose sites this process's worker scans."""
+        return self.vantages or (("any",) if self.database_url is None else ("local",))
 
     @property
     def keys_dir(self) -> Path:
@@ -117,10 +141,10 @@ def _convert(name: str, kind: str, raw: str) -> Any:
                 return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
                     raw.lower()
                 ]
-            case "SiteRegistration":
-                return SiteRegistration(raw)
+            case "tuple[str, ...]":
+                return tuple(word for word in (part.strip() for part in raw.split(",")) if word)
             case _:
-                return raw
+                return SiteRegistration(raw) if kind == "SiteRegistration" else raw
     except (ValueError, KeyError):
         raise UsageError(f"The setting {name} has the value {raw!r}, which is no {kind}.") from None
 
@@ -134,9 +158,21 @@ def _check(settings: Settings) -> None:
         raise UsageError("NETVIGIL_PUBLIC_URL must start with http:// or https://.")
     if settings.secret_key is not None:
         read_secret_key(settings.secret_key)
+    _check_worker(settings)
     for name in _POSITIVE:
         if getattr(settings, name) <= 0:
             raise UsageError(f"The setting {PREFIX}{name.upper()} must be greater than 0.")
+
+
+def _check_worker(settings: Settings) -> None:
+    for word in settings.vantages:
+        if not _VANTAGE.fullmatch(word):
+            raise UsageError(
+                f"{word!r} is no vantage: write local, netns:<name>, vrf:<device>, or any for all of them."
+            )
+    for name in ("site_scans_per_organisation", "site_scans_overall"):
+        if getattr(settings, name) < 0:
+            raise UsageError(f"The setting {PREFIX}{name.upper()} must be 0, for no limit, or greater.")
 
 
 def read_secret_key(text: str) -> bytes:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
+import structlog
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -42,11 +43,19 @@ async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+    async with request.app.state.database.reading() as session:
+        yield session
+
+
 # Function scope: committed before the answer leaves, so a 201 is never followed by a failed commit.
 Session = Annotated[AsyncSession, Depends(_transaction, scope="function")]
+# For routes that only read: no BEGIN and no COMMIT, which are half of a small request's round trips.
+ReadSession = Annotated[AsyncSession, Depends(_reading, scope="function")]
 
 
-def _authenticate(request: Request) -> Principal:
+# async though it awaits nothing: a plain function would go to a thread and back, which costs more than its work
+async def _authenticate(request: Request) -> Principal:
     header = request.headers.get("authorization", "")
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token.strip():
@@ -66,6 +75,7 @@ def requires(scope: Scope) -> Any:
         if principal.organisation not in known:
             async with request.app.state.database.transaction() as session:
                 known[principal.organisation] = await get_organisation_id(session, principal.organisation)
+        structlog.contextvars.bind_contextvars(organisation_id=str(known[principal.organisation]))
         return Caller(principal=principal, organisation_id=known[principal.organisation])
 
     return Depends(caller)

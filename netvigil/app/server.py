@@ -60,6 +60,7 @@ async def serve_until(app: FastAPI, listener: socket.socket, stop: asyncio.Event
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        app.state.streams.close()  # they would not end by themselves
         server.should_exit = True
         await serving
     finally:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+import netvigil.access.models
 import netvigil.catalogue.jobs
 import netvigil.reports.jobs
-import netvigil.scans.jobs  # noqa: F401 - these register their tasks, as findings.jobs does
+import netvigil.scans.jobs  # noqa: F401 - these register their tables and tasks, as findings.jobs does
 from netvigil.access.keys import Keys, load_keys
 from netvigil.access.tokens import TokenAuthority
 from netvigil.catalogue.importer import import_starter
@@ -24,8 +25,9 @@ from netvigil.db.migrate import migrate
 from netvigil.db.session import Database
 from netvigil.errors import DatabaseFault, DataDirectoryHeld
 from netvigil.findings.jobs import request_rematch
-from netvigil.jobs import Services, apply_schema, build_app, every, run_worker
-from netvigil.scans.recovery import recover_scans, recover_schedules
+from netvigil.jobs import Services, WorkerProcess, apply_schema, every, prune_finished
+from netvigil.scans.recovery import recover, recover_schedules
+from netvigil.scans.waiting import list_active_vantages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +38,7 @@ log = structlog.get_logger(__name__)
 RECOVER_SCANS_SECONDS = 2.0
 RECOVER_SCHEDULES_SECONDS = 60.0
 REMATCH_SECONDS = 10.0
+PRUNE_SECONDS = 3600.0
 RESTART_PAUSE_SECONDS = 0.5
 
 
@@ -94,35 +97,42 @@ async def open_service(settings: Settings, purpose: str, *, share: bool = False)
 
 
 @asynccontextmanager
-async def run_jobs(service: Service, *, sync_feeds: bool = True) -> AsyncIterator[None]:
-    """Run one worker and the recovery beside the caller; on exit running jobs are aborted and kept for later.
+async def run_jobs(service: Service, *, sync_feeds: bool = True) -> AsyncIterator[WorkerProcess]:
+    """Take jobs and recover beside the caller; on exit running jobs are aborted and kept for later.
 
     With `sync_feeds` the daily refresh of the vulnerability data is planned too, if the settings want it.
     """
-    services = Services(service.settings, service.database)
-    dead_after = service.settings.worker_dead_after
-    app = build_app(service.database.url)
+    settings, database = service.settings, service.database
     if sync_feeds:
-        async with service.database.transaction() as session:
-            await plan_sync(session, read_feed_settings(), now=datetime.now(UTC), dead_after=dead_after)
-    async with app.open_async():
-        database = service.database
-        regular = (
-            ("recover_scans", RECOVER_SCANS_SECONDS, lambda: recover_scans(database, dead_after)),
-            ("recover_schedules", RECOVER_SCHEDULES_SECONDS, lambda: recover_schedules(database)),
-            ("request_rematch", REMATCH_SECONDS, lambda: request_rematch(database)),
-        )
-        work = [asyncio.create_task(run_worker(app, services), name="worker")]
-        work += [
-            asyncio.create_task(every(seconds, what, name), name=name) for name, seconds, what in regular
-        ]
+        async with database.transaction() as session:
+            await plan_sync(
+                session, read_feed_settings(), now=datetime.now(UTC), dead_after=settings.worker_dead_after
+            )
+
+    async def find_vantages() -> list[str]:
+        async with database.reading() as session:
+            return await list_active_vantages(session)
+
+    async def prune() -> None:
+        async with database.transaction() as session:
+            await prune_finished(session)
+
+    regular = (
+        (RECOVER_SCANS_SECONDS, lambda: recover(database, settings), "recover"),
+        (RECOVER_SCHEDULES_SECONDS, lambda: recover_schedules(database), "recover_schedules"),
+        (REMATCH_SECONDS, lambda: request_rematch(database), "request_rematch"),
+        (PRUNE_SECONDS, prune, "prune"),
+    )
+    worker = WorkerProcess(Services(settings, database), find_vantages=find_vantages)
+    async with worker.run():
+        work = [asyncio.create_task(every(*one), name=one[2]) for one in regular]
         try:
-            yield
+            yield worker
         finally:
             # recovery first: it must not hand on what the worker is just putting down
-            for task in reversed(work):
+            for task in work:
                 task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            await asyncio.gather(*work, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Text, any_, bindparam, exists, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _KEYS_AT_ONCE = 200  # more, and PostgreSQL reads the whole table and compares every row with every key
 _DECODE_IN_THREAD_FROM = 200  # rows; below, decoding takes under a few milliseconds
+
+# By engine; an import that was rolled back leaves no number that another one gets.
+_STATES: WeakKeyDictionary[object, tuple[int | None, CatalogueState]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,11 @@ async def get_cves(
 
     Without `with_configurations` each record's `configurations` is empty, which is far cheaper.
     """
+    names = sorted(set(cve_ids))
+    if not names:
+        return {}
     columns = [getattr(CvePart, name) for name in StoredPart._fields]
-    wanted = bindparam("cve_ids", sorted(set(cve_ids)), ARRAY(Text))  # one parameter, however many names
+    wanted = bindparam("cve_ids", names, ARRAY(Text))  # one parameter, however many names
     rows = (await session.execute(select(*columns).where(CvePart.cve_id == any_(wanted)))).all()
 
     def decode() -> dict[str, CveRecord]:
@@ -125,7 +132,18 @@ async def changed_cves(session: AsyncSession, since: int) -> set[str]:
 
 
 async def catalogue_state(session: AsyncSession) -> CatalogueState:
-    """Version, size, age and sources of the catalogue."""
+    """Version, size, age and sources of the catalogue; counted once after each import, for every report asks."""
+    engine = session.get_bind()
+    newest = await session.scalar(select(func.max(FeedImport.id)))
+    known = _STATES.get(engine)
+    if newest is None or known is None or known[0] != newest:
+        known = newest, await _count_state(session)
+        if newest is not None:
+            _STATES[engine] = known
+    return known[1]
+
+
+async def _count_state(session: AsyncSession) -> CatalogueState:
     newest = FeedImport.id.label("id"), FeedImport.source, FeedImport.held, FeedImport.catalogue_version
     last = (
         select(*newest)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 
-from netvigil.access.edge import Caller, Session, requires
+from netvigil.access.edge import Caller, ReadSession, Session, requires
 from netvigil.access.scopes import Scope
 from netvigil.access.wire import answers
 from netvigil.catalogue.feed_states import read_feeds
@@ -20,7 +20,7 @@ CanManage = Annotated[Caller, requires(Scope.FEEDS_MANAGE)]
 
 
 @router.get("", summary="State of the vulnerability data", response_model=FeedsState, responses=answers())
-async def get_feeds(request: Request, session: Session, caller: CanView) -> FeedsState:  # noqa: ARG001 - the right to
+async def get_feeds(request: Request, session: ReadSession, caller: CanView) -> FeedsState:  # noqa: ARG001 - the right to
     """How complete and how old the data is that findings rest on, source by source."""
     feeds: FeedSettings = request.app.state.feed_settings
     dead_after: float = request.app.state.settings.worker_dead_after

@@ -17,7 +17,7 @@ from netvigil.log import set_up_logging
 from netvigil.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
 Result = TypeVar("Result")
 
@@ -37,9 +37,9 @@ err = _console(stderr=True)
 """Everything else."""
 
 
-def settings_from(data_dir: Path | None, *, quiet: bool = False) -> Settings:
+def settings_from(data_dir: Path | None, *, quiet: bool = False, vantages: Sequence[str] = ()) -> Settings:
     """Settings of this command, and logging set up to match; `quiet` logs warnings only."""
-    settings = read_settings(data_dir=data_dir)
+    settings = read_settings(data_dir=data_dir, vantages=tuple(vantages) or None)
     set_up_logging(json=settings.log_json, level=30 if quiet else 20)
     return settings
 

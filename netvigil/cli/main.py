@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from netvigil.cli.options import AsJson, DataDir, Exclude, ExcludeMac, ExcludePort, ScanProfile
+from netvigil.cli.options import (
+    AsJson,
+    DataDir,
+    Exclude,
+    ExcludeMac,
+    ExcludePort,
+    ScanProfile,
+    Vantages,
+)
 from netvigil.probing.ports import Profile
 
 app = typer.Typer(
@@ -22,26 +30,30 @@ app = typer.Typer(
 tokens = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True)
 feeds = typer.Typer(help="The vulnerability data.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
+queue = typer.Typer(help="The queue: look, retry, cancel.", invoke_without_command=True)
 app.add_typer(feeds, name="feeds")
+app.add_typer(queue, name="jobs")
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on.")]
 
 
 @app.command()
-def serve(host: Host = "127.0.0.1", port: Port = 8080, data_dir: DataDir = None) -> None:
+def serve(
+    host: Host = "127.0.0.1", port: Port = 8080, vantage: Vantages = None, data_dir: DataDir = None
+) -> None:
     """Run the API, the scheduler and one worker in one process."""
     from netvigil.cli.serve import run_serve
 
-    run_serve(host, port, data_dir)
+    run_serve(host, port, vantage or [], data_dir)
 
 
 @app.command()
-def worker(data_dir: DataDir = None) -> None:
+def worker(vantage: Vantages = None, data_dir: DataDir = None) -> None:
     """Run one more worker on the same database."""
-    from netvigil.cli.serve import run_worker
+    from netvigil.cli.worker import run_worker
 
-    run_worker(data_dir)
+    run_worker(vantage or [], data_dir)
 
 
 @tokens.command("create")
@@ -155,6 +167,37 @@ def quickstart(
     from netvigil.cli.quickstart import run_quickstart
 
     run_quickstart(host, port, data_dir, leave=leave)
+
+
+@queue.callback()
+def jobs(
+    context: typer.Context,
+    *,
+    every_state: Annotated[bool, typer.Option("--all", help="Jobs that ended well, too.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List the jobs that wait, run or have failed; or retry or cancel one."""
+    from netvigil.cli.jobs import run_list
+
+    if context.invoked_subcommand is None:
+        run_list(data_dir, every_state=every_state, as_json=as_json)
+
+
+@queue.command("retry")
+def jobs_retry(job_id: Annotated[int, typer.Argument(metavar="ID")], data_dir: DataDir = None) -> None:
+    """Put a failed job back into the queue."""
+    from netvigil.cli.jobs import run_retry
+
+    run_retry(job_id, data_dir)
+
+
+@queue.command("cancel")
+def jobs_cancel(job_id: Annotated[int, typer.Argument(metavar="ID")], data_dir: DataDir = None) -> None:
+    """Drop a waiting job, or abort a running one."""
+    from netvigil.cli.jobs import run_cancel
+
+    run_cancel(job_id, data_dir)
 
 
 @app.command()

@@ -43,6 +43,15 @@ ExcludePort = Annotated[
         help="Send nothing to this port: 80, 8000-8010, tcp/80 or udp/161; may be repeated.",
     ),
 ]
+Vantages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vantage",
+        metavar="VANTAGE",
+        help="Scan sites from here: local, netns:NAME, vrf:DEVICE, or any for all; may be repeated. "
+        "Without it NETVIGIL_VANTAGES says, or all with the embedded database and local with another.",
+    ),
+]
 ExcludeMac = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""`netvigil serve` and `netvigil worker`."""
+"""`netvigil serve`."""
 
 from __future__ import annotations
 
@@ -17,32 +17,22 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def run_serve(host: str, port: int, data_dir: Path | None) -> None:
-    """API, scheduler and one worker until SIGINT or SIGTERM."""
+def run_serve(host: str, port: int, vantages: list[str], data_dir: Path | None) -> None:
+    """API, scheduler and one worker until SIGINT or SIGTERM; no vantages are those of the settings."""
 
     async def work() -> None:
-        settings = settings_from(data_dir)
+        settings = settings_from(data_dir, vantages=vantages)
         stop = stop_on_signals()
         listener = bind(host, port)
         bound = listener.getsockname()[1]
         with listener:
-            async with open_service(settings, f"netvigil serve --port {bound}") as service, run_jobs(service):
+            async with (
+                open_service(settings, f"netvigil serve --port {bound}") as service,
+                run_jobs(service) as worker,
+            ):
                 err.print(f"netvigil serves on http://{in_url(host)}:{bound} (data in {settings.data_dir}).")
-                await serve_until(create_app(service), listener, stop)
+                await serve_until(create_app(service, why_idle=worker.why_idle), listener, stop)
                 log.info("stopping")
-
-    run(work)
-
-
-def run_worker(data_dir: Path | None) -> None:
-    """One more worker until SIGINT or SIGTERM."""
-
-    async def work() -> None:
-        settings = settings_from(data_dir)
-        stop = stop_on_signals()
-        async with open_service(settings, "netvigil worker", share=True) as service, run_jobs(service):
-            err.print("netvigil worker runs.")
-            await stop.wait()
 
     run(work)
 

@@ -29,8 +29,8 @@ async def reconcile_scan(context: JobContext, scan_id: str) -> None:
     try:
         async with database.transaction() as session:
             scan = await lock_scan(session, UUID(scan_id))
-            if scan.state != ScanState.PROCESSING:
-                return
+            if scan.state != ScanState.PROCESSING or scan.job_id != context.job.id:
+                return  # done already, or another job's now
             number = await reconcile(session, scan)
             record_event(session, scan.id, "matched", f"{number} match(es) in the catalogue.")
             scan.job_id = await enqueue(session, FREEZE_JOB, scan_id=scan_id)

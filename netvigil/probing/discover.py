@@ -63,21 +63,26 @@ async def discover(
 async def _require_gateway(
     network: ReachableNetwork, addresses: Collection[IPv4Address], context: ProbeContext
 ) -> None:
-    """An empty network and a dead one look the same but for the gateway."""
+    """An empty network and a dead one look the same but for the gateway, and for hosts that were there before."""
     gateway = network.gateway
     interface = network.interface
-    asked = gateway in addresses
     if interface is not None and gateway == interface.address.ip:
         return  # we are the gateway: empty it is
-    if not asked and network.may_ask_gateway and await ask_alive(network, [gateway], context):
+    # a gateway that is only custom's guess may not exist, so the hosts are asked whatever it is
+    proofs = [gateway] if network.may_ask_gateway else []
+    proofs += [witness for witness in network.witnesses if witness != gateway]
+    unasked = [proof for proof in proofs if proof not in addresses]
+    if unasked and await ask_alive(network, unasked, context):
         return
     count = len(addresses)
+    witnesses = sum(proof != gateway for proof in unasked)
+    before = f", as are {witnesses} more that were there before" if witnesses else ""
     tried = "ARP" if network.on_link else "echo and the usual TCP ports"
     if context.privileges is Privileges.NONE:
         tried = "TCP connections"
     raise SiteOffline(
         f"Nothing answers in {network.network}: {count} address{'es' if count != 1 else ''} "
-        f"and the gateway {gateway} are silent ({tried} tried from {context.sockets.vantage})."
+        f"and the gateway {gateway} are silent{before} ({tried} tried from {context.sockets.vantage})."
     )
 
 

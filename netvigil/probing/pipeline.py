@@ -52,6 +52,7 @@ _UNPRIVILEGED = (
 _EVERYWHERE = "Ports open on every loopback address belong to this machine itself and are listed for 127.0.0.1 only: {ports}."
 _FLUSH_SECONDS = 1.0
 _ASKED_AGAIN = 1024  # addresses of a network
+_WITNESSES = 8  # of a network
 
 
 async def _ignore(_: object) -> None:
@@ -103,7 +104,7 @@ class _Course:
 
     async def run(self) -> ProbeResult:
         request, context = self.request, self.context
-        plan = plan_addresses(request.targets, request.exclude, request.limits.addresses)
+        plan = plan_addresses(request.targets, request.exclude, request.limits.addresses, request.only)
         await context.report(Stage.REACH, 0)
         with _timed(self.seconds, Stage.REACH):
             reachable = await self._reach(plan)
@@ -140,6 +141,11 @@ class _Course:
                 network,
                 may_ask_gateway=not any(network.gateway in one for one in excluded),
                 proven=not request.known.isdisjoint(plan[network.network]),
+                witnesses=tuple(
+                    witness
+                    for witness in request.witnesses
+                    if witness in network.network and not any(witness in one for one in excluded)
+                )[:_WITNESSES],
             )
             for network in await check_reach(list(plan), request.gateway, self.context)
         ]

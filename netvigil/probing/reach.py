@@ -23,6 +23,7 @@ class ReachableNetwork:
     `on_link`: on our own segment, so that ARP works. `gateway`: who should answer there if anyone does, the
     address given for the site, else the router of our segment, else by custom the network's first address;
     `may_ask_gateway` is false where it is excluded. `proven`: an earlier attempt at this scan found hosts.
+    `witnesses`: addresses that lived at earlier scans and may be asked.
     """
 
     network: IPv4Network
@@ -30,6 +31,7 @@ class ReachableNetwork:
     gateway: IPv4Address
     may_ask_gateway: bool = True
     proven: bool = False
+    witnesses: tuple[IPv4Address, ...] = ()
 
     @property
     def on_link(self) -> bool:

@@ -26,15 +26,19 @@ if TYPE_CHECKING:
 class ProbeRequest:
     """What to probe and how.
 
-    `targets`: networks (their network and broadcast addresses are left out) and addresses; `exclude` is taken
-    away from them and nothing is sent there, nor to `excluded_tcp` and `excluded_udp` ports, nor to a device from the
-    moment that its MAC is known to be among `excluded_macs`. `known`: hosts that an earlier attempt at this scan has
-    finished; they are not asked again, and prove that the site was there. `gateway`: who must answer if the site is
-    online; by default the router of our segment, else the first address of each network. `router`: how the site's own
-    router may be asked for the MACs and names that it knows. `privileges`: detected where None.
+    `targets`: networks (their network and broadcast addresses are left out) and addresses; where `only` is given, just
+    these of them are asked. `witnesses`: addresses that lived at earlier scans; some are asked whether they live when
+    nothing else does, for the silence of a few addresses says nothing about a site. `exclude` is taken away from all
+    and nothing is sent there, nor to `excluded_tcp` and `excluded_udp` ports, nor to a device from the moment that its
+    MAC is known to be among `excluded_macs`. `known`: hosts that an earlier attempt at this scan has finished; they
+    are not asked again, and prove that the site was there. `gateway`: who must answer if the site is online; by
+    default the router of our segment, else the first address of each network. `router`: how the site's own router may
+    be asked for the MACs and names that it knows. `privileges`: detected where None.
     """
 
     targets: Sequence[Target]
+    only: frozenset[IPv4Address] | None = None
+    witnesses: tuple[IPv4Address, ...] = ()
     vantage: Vantage = LOCAL
     limits: ScanLimits = DEFAULT_LIMITS
     profile: Profile = Profile.STANDARD

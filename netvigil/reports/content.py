@@ -41,14 +41,7 @@ async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
             select(Host).where(Host.scan_id == scan.id).order_by(Host.site_id, Host.address)
         )
     )
-    findings = list(
-        await session.scalars(
-            select(Finding).where(Finding.scan_id == scan.id).order_by(Finding.score.desc(), Finding.cve_id)
-        )
-    )
-    unaffected = await session.scalars(
-        select(Unaffected).where(Unaffected.scan_id == scan.id).order_by(Unaffected.cve_id)
-    )
+    findings, unaffected = await _load_judged(session, scan.id) if hosts else ([], [])
     addresses = {host.id: str(host.address) for host in hosts}
     catalogue = await catalogue_state(session)
     numbers = await count(session, scan, hosts, findings)
@@ -71,6 +64,12 @@ async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
         statement.on_conflict_do_update(index_elements=[Report.scan_id], set_={"content": content})
     )
     return numbers
+
+
+async def _load_judged(session: AsyncSession, scan_id: UUID) -> tuple[list[Finding], list[Unaffected]]:
+    found = select(Finding).where(Finding.scan_id == scan_id).order_by(Finding.score.desc(), Finding.cve_id)
+    not_found = select(Unaffected).where(Unaffected.scan_id == scan_id).order_by(Unaffected.cve_id)
+    return list(await session.scalars(found)), list(await session.scalars(not_found))
 
 
 async def find_report(session: AsyncSession, scan_id: UUID) -> bytes | None:

@@ -28,8 +28,8 @@ async def freeze_report(context: JobContext, scan_id: str) -> None:
     try:
         async with database.transaction() as session:
             scan = await lock_scan(session, UUID(scan_id))
-            if scan.state != ScanState.PROCESSING:
-                return
+            if scan.state != ScanState.PROCESSING or scan.job_id != context.job.id:
+                return  # done already, or another job's now
             numbers = await freeze(session, scan)
             scan.summary = numbers.model_dump()
             scan.state, scan.error = final_state(scan)
@@ -52,7 +52,7 @@ async def freeze_report(context: JobContext, scan_id: str) -> None:
 def final_state(scan: Scan) -> tuple[ScanState, str | None]:
     """The state of a scan whose sites have all ended, and the sentence that explains a failure."""
     if scan.stop_requested_at is not None:
-        return ScanState.STOPPED, None
+        return ScanState.STOPPED, scan.error  # the sentence of a scan that lasted too long
     failed = [site for site in scan.sites if site.state == SiteScanState.FAILED]
     if not failed:
         return ScanState.COMPLETED, None

@@ -10,7 +10,7 @@ from netvigil.findings.models import Finding
 from netvigil.inventory.models import Host
 from netvigil.reports.schemas import Numbers
 from netvigil.scans.models import Scan
-from netvigil.scans.states import ScanState
+from netvigil.scans.states import WHOLE, ScanState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Device = tuple["UUID", str]
 """A site and, within it, a MAC or else an address: what is recognised from one scan to the next."""
+Instance = tuple[Device, str]
+"""A device and a CVE that it has."""
 
 
 async def count(
@@ -29,8 +31,9 @@ async def count(
     shown = [finding for finding in findings if finding.score >= scan.min_cvss]
     by_id = {host.id: host for host in hosts}
     devices = {host.id: _device(host.site_id, host.mac, str(host.address)) for host in hosts}
+    seen = set(devices.values())
     instances = {(devices[finding.host_id], finding.cve_id) for finding in shown}
-    before = await _instances_before(session, scan)
+    before, looked_at = await _instances_before(session, scan)
     cves = {finding.cve_id for finding in shown}
     ports = [(service.port, service.protocol) for host in hosts for service in host.services]
     return Numbers(
@@ -48,19 +51,24 @@ async def count(
         kev_count=sum(finding.kev for finding in shown),
         new_count=len(instances - before),
         # a device that this scan did not see says nothing about its findings
-        resolved_count=sum(device in devices.values() for device, _ in before - instances),
+        resolved_count=sum(device in seen for device, _ in looked_at - instances),
     )
 
 
-async def _instances_before(session: AsyncSession, scan: Scan) -> set[tuple[Device, str]]:
-    """Device and CVE pairs of the schedule's previous completed scan, at this scan's threshold."""
+async def _instances_before(session: AsyncSession, scan: Scan) -> tuple[set[Instance], set[Instance]]:
+    """The instances of the schedule's previous completed run, at this scan's threshold: all, and those looked at again.
+
+    Runs of the whole schedule only are held against, by whole runs and by scans on demand. A scan on demand looks again
+    at its own addresses: what a device has at another one of its addresses is not resolved because it was not looked at.
+    """
     if scan.schedule_id is None:
-        return set()
+        return set(), set()
     previous = await session.scalar(
         select(Scan.id)
         .where(
             Scan.schedule_id == scan.schedule_id,
             Scan.state == ScanState.COMPLETED,
+            Scan.trigger.in_(WHOLE),
             Scan.created_at < scan.created_at,
         )
         .order_by(Scan.created_at.desc())
@@ -71,7 +79,15 @@ async def _instances_before(session: AsyncSession, scan: Scan) -> set[tuple[Devi
         .join(Finding, Finding.host_id == Host.id)
         .where(Host.scan_id == previous, Finding.score >= scan.min_cvss, Finding.withdrawn_at.is_(None))
     )
-    return {(_device(site_id, mac, address), cve_id) for site_id, mac, address, cve_id in rows}
+    found = [
+        ((_device(site_id, mac, address), cve_id), (site_id, address))
+        for site_id, mac, address, cve_id in rows
+    ]
+    before = {instance for instance, _ in found}
+    if scan.trigger in WHOLE:
+        return before, before
+    asked = {(site.site_id, str(network.network_address)) for site in scan.sites for network in site.targets}
+    return before, {instance for instance, place in found if place in asked}
 
 
 def _device(site_id: UUID, mac: str | None, address: str) -> Device:

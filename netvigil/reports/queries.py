@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import distinct, func, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Uuid, and_, any_, bindparam, distinct, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from netvigil.access.validation import path_id
 from netvigil.errors import NotFound
@@ -16,7 +16,9 @@ from netvigil.reports.links import signed_url
 from netvigil.reports.schemas import Numbers, ScanReport, ScanStatus
 from netvigil.reports.wording import duration_in_words
 from netvigil.scans.models import Scan, SiteScan
-from netvigil.scans.states import ACTIVE, SITE_ACTIVE, ScanState, SiteScanState, Trigger
+from netvigil.scans.pausing import describe_waiting
+from netvigil.scans.states import ACTIVE, SITE_ACTIVE, WHOLE, ScanState, SiteScanState, Trigger
+from netvigil.scans.waiting import describe_obstacles
 from netvigil.schedules.activity import Activity, ScheduleStatus
 
 if TYPE_CHECKING:
@@ -101,10 +103,14 @@ async def build_reports(session: AsyncSession, scans: Collection[Scan], links: L
 
 
 async def find_latest_scan(session: AsyncSession, organisation_id: UUID, schedule_id: UUID) -> Scan | None:
-    """The newest scan of a schedule, running or not."""
+    """The newest run of a schedule, running or not; scans on demand are no runs of it."""
     return await session.scalar(
         select(Scan)
-        .where(Scan.organisation_id == organisation_id, Scan.schedule_id == schedule_id)
+        .where(
+            Scan.organisation_id == organisation_id,
+            Scan.schedule_id == schedule_id,
+            Scan.trigger.in_(WHOLE),
+        )
         .order_by(Scan.created_at.desc(), Scan.id.desc())
         .limit(1)
     )
@@ -135,16 +141,17 @@ async def read_activity(
     """What schedules show of their scans; at most two scans a schedule are read."""
     if not schedule_ids:
         return {}
-    active = list(
-        await session.scalars(select(Scan).where(Scan.schedule_id.in_(schedule_ids), Scan.state.in_(ACTIVE)))
-    )
+    of_these = Scan.schedule_id == any_(bindparam("schedule_ids", list(schedule_ids), ARRAY(Uuid)))
     newest = (
         select(Scan.id)
-        .where(Scan.schedule_id.in_(schedule_ids), Scan.state.not_in(ACTIVE))
+        .where(of_these, Scan.state.not_in(ACTIVE), Scan.trigger.in_(WHOLE))
         .ext(distinct_on(Scan.schedule_id))
         .order_by(Scan.schedule_id, Scan.created_at.desc())
     )
-    finished = list(await session.scalars(select(Scan).where(Scan.id.in_(newest))))
+    running = and_(of_these, Scan.state.in_(ACTIVE), Scan.trigger.in_(WHOLE))
+    scans = list(await session.scalars(select(Scan).where(or_(running, Scan.id.in_(newest)))))
+    active = [scan for scan in scans if scan.state in ACTIVE]
+    finished = [scan for scan in scans if scan.state not in ACTIVE]
     reports = await build_reports(session, finished, links)
     latest = {report.scan_schedule_id: report.model_dump(mode="json") for report in reports}
     status = {scan.schedule_id: _schedule_status(scan) for scan in active}
@@ -234,9 +241,12 @@ def _schedule_status(scan: Scan) -> ScheduleStatus:
 def _message(scan: Scan, ended: int) -> str:
     if scan.error:
         return scan.error
+    waiting = describe_waiting(scan, datetime.now(UTC)) or describe_obstacles(scan) or ""
+    if waiting and ended == 0 and scan.state == ScanState.PENDING:
+        return waiting
     return {
         ScanState.PENDING: "The scan waits for a worker.",
-        ScanState.RUNNING: f"{ended} of {len(scan.sites)} site(s) done.",
+        ScanState.RUNNING: f"{ended} of {len(scan.sites)} site(s) done. {waiting}".strip(),
         ScanState.PROCESSING: "All sites have ended; the report is being made.",
         ScanState.COMPLETED: "The scan is complete.",
         ScanState.STOPPED: "The scan was stopped; what was seen until then is reported.",

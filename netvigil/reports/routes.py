@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from netvigil.access.edge import Caller, Paging, Session, base_url, link_next, requires
+from netvigil.access.edge import Caller, Paging, ReadSession, Session, base_url, link_next, requires
 from netvigil.access.scopes import Scope
 from netvigil.access.validation import path_id
 from netvigil.access.wire import answers, utc_text
@@ -52,7 +52,7 @@ def read_filter(
 async def list_reports(  # noqa: PLR0917 - FastAPI passes them by name
     request: Request,
     response: Response,
-    session: Session,
+    session: ReadSession,
     caller: CanView,
     page: Paging,
     schedule_id: str | None = None,
@@ -70,7 +70,7 @@ async def list_reports(  # noqa: PLR0917 - FastAPI passes them by name
 
 
 @router.get("/{scan_id}", summary="Retrieve a Scan Report", response_model=ScanReport, responses=answers(404))
-async def get_report(request: Request, session: Session, caller: CanView, scan_id: str) -> ScanReport:
+async def get_report(request: Request, session: ReadSession, caller: CanView, scan_id: str) -> ScanReport:
     """One scan, by its UUID or its human identifier."""
     scan = await queries.get_scan(session, caller.organisation_id, scan_id)
     return (await queries.build_reports(session, [scan], links_of(request)))[0]
@@ -82,10 +82,17 @@ async def get_report(request: Request, session: Session, caller: CanView, scan_i
     response_model=ScanStatus | list[Any],
     responses=answers(404),
 )
-async def get_status(session: Session, caller: CanView, scanScheduleId: str) -> ScanStatus | list[Any]:
-    """How far the schedule's latest scan is; an empty array when none has run yet."""
-    wanted = path_id(scanScheduleId, "scan schedule")
-    await get_schedule(session, caller.organisation_id, wanted)
+async def get_status(session: ReadSession, caller: CanView, scanScheduleId: str) -> ScanStatus | list[Any]:
+    """How far the schedule's latest run is; an empty array when none has run yet. A scan's own id is taken too."""
+    try:
+        wanted = path_id(scanScheduleId, "scan schedule")
+        await get_schedule(session, caller.organisation_id, wanted)
+    except NotFound as no_schedule:
+        try:
+            own = await queries.get_scan(session, caller.organisation_id, scanScheduleId)
+        except NotFound:
+            raise no_schedule from None
+        return queries.build_status(own)
     scan = await queries.find_latest_scan(session, caller.organisation_id, wanted)
     return queries.build_status(scan) if scan else []
 
@@ -97,7 +104,7 @@ async def get_status(session: Session, caller: CanView, scanScheduleId: str) -> 
     responses=answers(404, 422),
 )
 async def list_hosts(
-    request: Request, response: Response, session: Session, caller: CanView, page: Paging, scan_id: str
+    request: Request, response: Response, session: ReadSession, caller: CanView, page: Paging, scan_id: str
 ) -> list[dict[str, Any]]:
     """The scan's live hosts with their services, as far as they are known."""
     scan = await queries.get_scan(session, caller.organisation_id, scan_id)
@@ -114,7 +121,7 @@ async def list_hosts(
     responses=answers(404, 422),
 )
 async def list_findings(
-    request: Request, response: Response, session: Session, caller: CanView, page: Paging, scan_id: str
+    request: Request, response: Response, session: ReadSession, caller: CanView, page: Paging, scan_id: str
 ) -> list[dict[str, Any]]:
     """The scan's findings at or above its `min_cvss`, each with its proof."""
     scan = await queries.get_scan(session, caller.organisation_id, scan_id)

@@ -26,10 +26,13 @@ class Numbers(BaseModel):
     warning_count: int = Field(default=0, description="Instances at or above `warning_threshold`.")
     kev_count: int = Field(default=0, description="Instances whose CVE is known to be exploited.")
     new_count: int = Field(
-        default=0, description="Instances that the schedule's previous completed scan had not."
+        default=0,
+        description="Instances that the schedule's previous completed run had not; scans on demand are no runs of it.",
     )
     resolved_count: int = Field(
-        default=0, description="Instances of that scan, on hosts seen again, that are gone."
+        default=0,
+        description="Instances of that run, on hosts seen again, that are gone; a scan on demand counts those at its "
+        "own addresses.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import collapse_addresses
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -20,7 +20,8 @@ from netvigil.sites.models import Site
 from netvigil.sites.router import RouterOsSecret, open_router
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from ipaddress import IPv4Address, IPv4Network
     from typing import Any
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from netvigil.sites.router import RouterSecret
 
 _ODD_PORTS = 512  # of a site, the most often seen first
+_WITNESSES = 256  # of a site, over all of its networks
+_LAST_SCANS = 10  # of a site, in which witnesses are looked for
 
 
 async def build_request(
@@ -40,8 +43,11 @@ async def build_request(
     site = await session.get(Site, (run.organisation_id, run.site_id))
     router, limitations = _router_of(settings, site)
     exclusions = Exclusions.from_json(site_scan.exclusions)
+    allowed = list(collapse_addresses(site.networks if site is not None else run.targets))
     request = ProbeRequest(
-        targets=tuple(IPv4Network(network) for network in run.targets),
+        targets=tuple(_around(run, site_scan.around, allowed)),
+        only=frozenset(target.network_address for target in run.targets) if site_scan.around else None,
+        witnesses=await list_witnesses(session, run, allowed) if site_scan.around else (),
         known=run.recorded,
         vantage=Vantage.parse(run.vantage),
         limits=limits_of(settings, site.limits if site is not None else {}),
@@ -81,6 +87,40 @@ async def list_ports_seen(session: AsyncSession, run: Run) -> tuple[int, ...]:
         .limit(_ODD_PORTS)
     )
     return tuple(await session.scalars(seen))
+
+
+async def list_witnesses(
+    session: AsyncSession, run: Run, allowed: Sequence[IPv4Network]
+) -> tuple[IPv4Address, ...]:
+    """Allowed addresses that lived at the site's last scans, the latest first.
+
+    They tell a silent address from a silent site.
+    """
+    last = (
+        select(SiteScan.id)
+        .where(SiteScan.organisation_id == run.organisation_id, SiteScan.site_id == run.site_id)
+        .order_by(SiteScan.finished_at.desc().nulls_last())
+        .limit(_LAST_SCANS)
+    )
+    seen = (
+        select(Host.address)
+        .where(Host.site_scan_id.in_(last))
+        .group_by(Host.address)
+        .order_by(func.max(Host.observed_at).desc())
+        .limit(_WITNESSES)
+    )
+    found = await session.scalars(seen)
+    return tuple(address for address in found if any(address in network for network in allowed))
+
+
+def _around(run: Run, around: Sequence[IPv4Network], allowed: Sequence[IPv4Network]) -> Sequence[IPv4Network]:
+    """The subnets that the targets lie in, but the target itself where a person has taken part of its subnet away."""
+    if not around:
+        return run.targets
+    kept = [network for network in around if any(network.subnet_of(one) for one in allowed)]
+    if len(kept) == len(around):
+        return kept
+    return [*kept, *(one for one in run.targets if not any(one.subnet_of(network) for network in kept))]
 
 
 def _router_of(settings: Settings, site: Site | None) -> tuple[RouterAccess | None, tuple[str, ...]]:

@@ -37,6 +37,7 @@ class FailureKind(StrEnum):
 
     OFFLINE = "offline"  # nothing at the site answers
     FAULT = "fault"  # probing broke
+    NO_WORKER = "no_worker"  # nobody who reaches its vantage was there for too long
 
 
 class Trigger(StrEnum):
@@ -46,3 +47,7 @@ class Trigger(StrEnum):
     MANUAL = "manual"  # someone invoked it
     SINGLE_IP = "single-ip"  # one address on demand
     MULTI_IP = "multi-ip"  # several addresses on demand
+
+
+WHOLE = (Trigger.SCHEDULE, Trigger.MANUAL)
+"""Runs of a whole schedule, of which one at a time may run; scans on demand run beside them."""

@@ -20,7 +20,9 @@ class ScanSchedule(Base):
 
     `planned_date` is the wall-clock date of the next run, kept beside its instant `next_scan_at`
     because a clock change may move the instant to another day, and the series must not drift with it.
-    `profile` is a word of `probing.ports.Profile`; `exclusions` are as `sites.exclusions.Exclusions` writes them.
+    `profile` is a word of `probing.ports.Profile`; `exclusions` are as `sites.exclusions.Exclusions` writes them,
+    `maintenance_windows` as `sites.windows.Window` does. `zone_lost_at` is set while the tz database does not know
+    `timezone`: the next run is then planned by the zone's last known offset.
     """
 
     __tablename__ = "scan_schedule"
@@ -40,6 +42,9 @@ class ScanSchedule(Base):
     notify: Mapped[list[Any] | None]
     profile: Mapped[str] = mapped_column(default="standard", server_default="standard")
     exclusions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    maintenance_windows: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    max_duration_minutes: Mapped[int | None]
+    zone_lost_at: Mapped[datetime | None]
     planned_date: Mapped[date]
     next_scan_at: Mapped[datetime] = mapped_column(index=True)
     last_run_at: Mapped[datetime | None]
@@ -75,6 +80,7 @@ class Outcome(StrEnum):
     STARTED = "started"  # a scan was created
     SKIPPED = "skipped"  # the previous run was still going on
     MISSED = "missed"  # the service was down for longer than the grace
+    FAILED = "failed"  # its scan could not be created; the service's log says why
 
 
 class Occurrence(Base):

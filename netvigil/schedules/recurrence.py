@@ -12,31 +12,33 @@ and 01:30 after the clocks went back look equal. Everything here is compared in 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from typing import TYPE_CHECKING
 
-from netvigil.errors import Invalid
+from netvigil.sites.wall_clock import find_zone
 
-_TIME_OF_DAY = re.compile(r"([0-1]?[0-9]|2[0-3]):([0-5][0-9])")
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
 _WEEK = timedelta(weeks=1)
 
 # The longest gap in the tz database is one day (Pacific/Apia, 30 December 2011), so what was planned up to a day
 # before a local date may still lie ahead of it; the second day is for the hours of that gap.
 _LONGEST_SHIFT = timedelta(days=2)
 
-# Files of the tz directory that are no names of the IANA database: what they mean differs from host to host.
-_HOST_FILES = frozenset({"localtime", "posixrules"})
+
+class UnknownZone(ValueError):
+    """The host's tz database does not know the zone of a recurrence, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
     """Every `every_n_weeks` weeks on `day_of_week` (0 = Sunday … 6 = Saturday) at `time_of_day` in `timezone`.
 
-    `time_of_day` is whole minutes without a zone, `every_n_weeks` 1..52, `timezone` a name that `is_timezone` knows.
-    Raises ValueError otherwise: what a client sent is checked, with an answer for the client, before it comes here.
+    `time_of_day` is whole minutes without a zone, `every_n_weeks` 1..52, `timezone` a name that `find_zone` finds.
+    Raises ValueError otherwise, for the zone UnknownZone, which every function here may raise as well, for a zone can
+    vanish at any time. What a client sent is checked, with an answer for the client, before it comes here.
     """
 
     day_of_week: int
@@ -53,8 +55,15 @@ class Recurrence:
             raise ValueError(
                 f"time_of_day is {self.time_of_day.isoformat()}, not whole minutes without a zone"
             )
-        if not is_timezone(self.timezone):
-            raise ValueError(f"{self.timezone!r} is no time zone of this host's tz database")
+        _ = self.zone
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The rules of `timezone`; raises UnknownZone."""
+        zone = find_zone(self.timezone)
+        if zone is None:
+            raise UnknownZone(f"{self.timezone!r} is no time zone of this host's tz database")
+        return zone
 
     @property
     def period(self) -> timedelta:
@@ -89,7 +98,7 @@ def occurrence_on(rec: Recurrence, planned: date) -> Occurrence:
         raise TypeError("a planned local date is wanted, not a moment")
     if planned.isoweekday() % 7 != rec.day_of_week:
         raise ValueError(f"{planned} is not on day {rec.day_of_week} of the week (0 = Sunday)")
-    zone = ZoneInfo(rec.timezone)
+    zone = rec.zone
     # By way of UTC: with fold=0 a time in a gap is read with the offset before it (PEP 495), so that coming back it
     # lies later by the gap; and one that exists twice is read as the first.
     wall = datetime.combine(planned, rec.time_of_day, tzinfo=zone)
@@ -102,7 +111,7 @@ def first_after(rec: Recurrence, after: datetime) -> Occurrence:
     The number of weeks plays no part in it. Raises ValueError for a moment without a zone.
     """
     moment = _utc(after)
-    earliest = moment.astimezone(ZoneInfo(rec.timezone)).date() - _LONGEST_SHIFT
+    earliest = moment.astimezone(rec.zone).date() - _LONGEST_SHIFT
     planned = earliest + timedelta(days=(rec.day_of_week - earliest.isoweekday()) % 7)
     return _first_later(rec, planned, moment, step=_WEEK)
 
@@ -132,7 +141,7 @@ def resume_after(rec: Recurrence, planned: Occurrence | date, now: datetime) -> 
     """
     moment = _utc(now)
     start = _planned_date(planned)
-    today = moment.astimezone(ZoneInfo(rec.timezone)).date()
+    today = moment.astimezone(rec.zone).date()
     # One period of slack, a week at least, is more than any zone ever jumped: what is skipped here is past for certain.
     surely_missed = max(0, (today - start) // rec.period - 1)
     return _first_later(rec, start + surely_missed * rec.period, moment, step=rec.period)
@@ -147,35 +156,6 @@ def latest_due(rec: Recurrence, planned: Occurrence | date, now: datetime) -> Oc
     start = _planned_date(planned)
     coming = resume_after(rec, start, now)
     return None if coming.planned == start else occurrence_on(rec, coming.planned - rec.period)
-
-
-def parse_time_of_day(text: str) -> time:
-    """Return the time that `H:MM` or `HH:MM` on the 24-hour clock names, by the published pattern.
-
-    Raises Invalid (`parameter_invalid`). Answer a client with `time.isoformat("minutes")`, which is always `HH:MM`.
-    """
-    # fullmatch, because "$" also matches before a trailing newline; [0-9], because "\d" takes digits of any script.
-    match = _TIME_OF_DAY.fullmatch(text)
-    if match is None:
-        raise Invalid(
-            "parameter_invalid", f"{text[:40]!r} is not a time of day as HH:MM, from 00:00 to 23:59."
-        )
-    return time(int(match[1]), int(match[2]))
-
-
-def is_timezone(name: str) -> bool:
-    """Say whether the host's tz database knows this IANA name, links included, spelt exactly so.
-
-    The first call reads the names of the database (some 60 ms), later ones look them up.
-    """
-    return name in _timezone_names()
-
-
-@cache
-def _timezone_names() -> frozenset[str]:
-    # A list of names, not a try at opening one: files answer to "right/UTC" (which counts leap seconds), to
-    # "./UTC" on some hosts and to any case on a file system that ignores it.
-    return frozenset(available_timezones()) - _HOST_FILES
 
 
 def _first_later(rec: Recurrence, planned: date, moment: datetime, *, step: timedelta) -> Occurrence:

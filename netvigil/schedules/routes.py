@@ -13,6 +13,7 @@ from netvigil.access.edge import (
     Caller,
     JsonObject,
     Paging,
+    ReadSession,
     Session,
     base_url,
     describes,
@@ -28,7 +29,8 @@ from netvigil.schedules import models, service
 from netvigil.schedules.activity import Activity
 from netvigil.schedules.schemas import EXAMPLE, ScanSchedule, ScanScheduleSite, ScanScheduleWrite
 from netvigil.schedules.service import ScheduleValues
-from netvigil.sites.schemas import ExclusionLists
+from netvigil.sites.schemas import ExclusionLists, MaintenanceWindow
+from netvigil.sites.wall_clock import is_timezone
 
 router = APIRouter(prefix="/scans/cve/scheduled", tags=["Scan Schedules"])
 CanView = Annotated[Caller, requires(Scope.CVE_VIEW)]
@@ -36,18 +38,25 @@ CanCreate = Annotated[Caller, requires(Scope.CVE_CREATE)]
 CanUpdate = Annotated[Caller, requires(Scope.CVE_UPDATE)]
 CanDelete = Annotated[Caller, requires(Scope.CVE_DELETE)]
 Body = Annotated[ScanScheduleWrite, json_body(ScanScheduleWrite)]
+_ZONE_LOST = (
+    "This host's tz database does not know the timezone '{zone}' any more: runs are planned by its last known offset "
+    "from UTC, and times are shown in UTC, until it does or the schedule has another one."
+)
+_WINDOW_ZONE_LOST = "This host's tz database does not know the timezone '{zone}' of a maintenance window any more: it is read as UTC."
+_LISTS = {"sites", "exclusions", "maintenance_windows"}
 log = structlog.get_logger(__name__)
 
 
 def _shown(schedule: models.ScanSchedule, activity: Activity) -> ScanSchedule:
     last = schedule.last_run_at
     return ScanSchedule(
-        **_written(schedule).model_dump(exclude={"sites", "exclusions"}),
+        **_written(schedule).model_dump(exclude=_LISTS),
         id=schedule.id,
         next_scan_at=service.local_time(schedule, schedule.next_scan_at),
         running=activity.running,
         # stored in normal form: reading thousands of entries again for each row of a list would take seconds
         exclusions=ExclusionLists.model_construct(**schedule.exclusions),
+        maintenance_windows=list(map(MaintenanceWindow.stored, schedule.maintenance_windows)),
         sites=[ScanScheduleSite(id=s.site_id, subnet=str(s.subnet)) for s in schedule.sites],
         created_at=schedule.created_at,
         updated_at=schedule.updated_at,
@@ -60,7 +69,12 @@ def _shown(schedule: models.ScanSchedule, activity: Activity) -> ScanSchedule:
 
 def _warnings(schedule: models.ScanSchedule) -> list[str]:
     # no notification groups exist before the service can send anything
-    return [f"No notification group is called '{schedule.notification_group}': nobody is notified."]
+    warnings = [f"No notification group is called '{schedule.notification_group}': nobody is notified."]
+    if not is_timezone(schedule.timezone):
+        warnings.append(_ZONE_LOST.format(zone=schedule.timezone))
+    lost = {one["timezone"] for one in schedule.maintenance_windows} - {None}
+    warnings += [_WINDOW_ZONE_LOST.format(zone=zone) for zone in sorted(lost) if not is_timezone(zone)]
+    return warnings
 
 
 def _written(schedule: models.ScanSchedule) -> ScanScheduleWrite:
@@ -79,13 +93,18 @@ def _written(schedule: models.ScanSchedule) -> ScanScheduleWrite:
         notify=schedule.notify,
         profile=Profile(schedule.profile),
         exclusions=schedule.exclusions,
+        maintenance_windows=schedule.maintenance_windows,
+        max_duration_minutes=schedule.max_duration_minutes,
     )
 
 
 def _values(body: ScanScheduleWrite) -> ScheduleValues:
     sites = [(site.id, IPv4Network(site.subnet)) for site in body.sites]
-    plain = body.model_dump(exclude={"sites", "exclusions"})
-    return ScheduleValues(**plain, sites=sites, exclusions=body.exclusions.value())
+    windows = [window.value() for window in body.maintenance_windows]
+    plain = body.model_dump(exclude=_LISTS)
+    return ScheduleValues(
+        **plain, sites=sites, exclusions=body.exclusions.value(), maintenance_windows=windows
+    )
 
 
 async def _activity(
@@ -101,7 +120,7 @@ async def _one(request: Request, session: Session, schedule: models.ScanSchedule
 
 @router.get("", summary="List Scan Schedules", response_model=list[ScanSchedule], responses=answers(422))
 async def list_schedules(
-    request: Request, response: Response, session: Session, caller: CanView, page: Paging
+    request: Request, response: Response, session: ReadSession, caller: CanView, page: Paging
 ) -> list[ScanSchedule]:
     """Every schedule of the organisation, newest first."""
     rows = await service.list_schedules(session, caller.organisation_id, limit=page.limit, before=page.before)
@@ -136,7 +155,7 @@ async def create_schedule(request: Request, session: Session, caller: CanCreate,
     "/{scanScheduleId}", summary="Retrieve Scan Schedule", response_model=ScanSchedule, responses=answers(404)
 )
 async def get_schedule(
-    request: Request, session: Session, caller: CanView, scanScheduleId: str
+    request: Request, session: ReadSession, caller: CanView, scanScheduleId: str
 ) -> ScanSchedule:
     """One schedule."""
     wanted = path_id(scanScheduleId, "scan schedule")

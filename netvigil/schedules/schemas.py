@@ -21,13 +21,22 @@ from pydantic_core import PydanticCustomError
 from netvigil.access.validation import WITHOUT_NUL, Id, Text, domain_check
 from netvigil.access.wire import UtcTime, WallTime
 from netvigil.probing.ports import Profile
-from netvigil.schedules.recurrence import is_timezone, parse_time_of_day
-from netvigil.sites.schemas import EXCLUSIONS_EXAMPLE, ExclusionLists
+from netvigil.sites.schemas import (
+    EXCLUSIONS_EXAMPLE,
+    WINDOWS_EXAMPLE,
+    WINDOWS_MAX,
+    ExclusionLists,
+    MaintenanceWindow,
+    TimeOfDay,
+    Timezone,
+    require_gap,
+)
 from netvigil.sites.scope import overlaps, parse_subnet
 
 SITES_MAX = 500
 NOTIFY_MAX = 500
 NOTIFY_ID_MAX = 255
+DURATION_MAX = 7 * 24 * 60  # minutes: a week
 EXAMPLE = {
     "description": "Weekly Scan for Main Office",
     "day_of_week": 1,
@@ -40,16 +49,6 @@ EXAMPLE = {
     "notification_group": "security-alerts",
     "sites": [{"id": "9c3c1392-7f36-4240-85f2-273573c0384a", "subnet": "192.168.1.0/24"}],
 }
-
-
-def _timezone(name: str) -> str:
-    if not is_timezone(name):
-        raise PydanticCustomError(
-            "timezone_unknown",
-            "The timezone '{name}' is not an IANA name that this host knows.",
-            {"name": name[:64]},
-        )
-    return name
 
 
 def _user_id(value: Any) -> Any:
@@ -66,6 +65,14 @@ def _user_id(value: Any) -> Any:
 _PROFILES = (
     "Which TCP ports are looked at: `quick` the hundred most frequent ones and those of LAN devices, `standard` the "
     "thousand most frequent and those, `full` all 65,535."
+)
+_WINDOWS = (
+    "When no scan of this schedule starts or goes on, besides the windows of its sites. One that is due waits for the "
+    "end of the window, one that runs pauses and then goes on with what is missing; hosts already finished are kept."
+)
+_DURATION = (
+    "Minutes that a scan may last from its start, pauses included; one that lasts longer is stopped and what was seen "
+    "is reported. A change holds for scans that start after it; null for no limit."
 )
 Number = Annotated[float, Field(json_schema_extra={"format": "float"})]
 Score = Annotated[Number, Strict(), Field(ge=0, le=10)]
@@ -93,18 +100,14 @@ class ScanScheduleWrite(BaseModel):
     day_of_week: Annotated[StrictInt, Field(ge=0, le=6)] = Field(
         description="The day of the week to run the scan (0=Sunday, 1=Monday, ..., 6=Saturday)."
     )
-    time_of_day: Annotated[
-        Text, AfterValidator(domain_check(lambda text: parse_time_of_day(text).isoformat("minutes")))
-    ] = Field(
+    time_of_day: TimeOfDay = Field(
         description="The time of day to run the scan in 24-hour format (HH:mm).",
         json_schema_extra={"pattern": "^([0-1]?[0-9]|2[0-3]):[0-5][0-9]$", "format": "time"},
     )
     every_n_weeks: Annotated[StrictInt, Field(ge=2, le=52)] = Field(
         description="The frequency of the scan in weeks, from 2 to 52."
     )
-    timezone: Annotated[Text, AfterValidator(_timezone)] = Field(
-        description="The IANA timezone database name."
-    )
+    timezone: Timezone = Field(description="The IANA timezone database name.")
     min_cvss: Score = Field(
         description="The minimum CVSS score to be included in reports; less than `warning_threshold`."
     )
@@ -129,9 +132,16 @@ class ScanScheduleWrite(BaseModel):
         description="Left alone by this schedule's scans, besides what the site itself excludes.",
         examples=[EXCLUSIONS_EXAMPLE],
     )
+    maintenance_windows: Annotated[list[MaintenanceWindow], Field(max_length=WINDOWS_MAX)] = Field(
+        default=[], description=_WINDOWS, examples=[WINDOWS_EXAMPLE]
+    )
+    max_duration_minutes: Annotated[StrictInt, Field(ge=1, le=DURATION_MAX)] | None = Field(
+        default=None, description=_DURATION, examples=[240]
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> ScanScheduleWrite:
+        require_gap(self.maintenance_windows, self.timezone)
         if self.min_cvss >= self.warning_threshold:
             raise PydanticCustomError(
                 "threshold_order",
@@ -183,5 +193,7 @@ class ScanSchedule(BaseModel):
     exclusions: ExclusionLists = Field(
         description="What this schedule's scans leave alone, in normal form.", examples=[EXCLUSIONS_EXAMPLE]
     )
+    maintenance_windows: list[MaintenanceWindow] = Field(description=_WINDOWS, examples=[WINDOWS_EXAMPLE])
+    max_duration_minutes: int | None = Field(description=_DURATION, examples=[240])
     latest_scan: dict[str, Any] | None = Field(description="The last finished scan's report, or null.")
     warnings: list[str] = Field(description="What about this schedule deserves a second look.")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, tuple_
 
 from netvigil.errors import Conflict, Invalid, NotFound
-from netvigil.jobs import cancel_waiting, enqueue
+from netvigil.jobs import DUE_QUEUE, cancel_waiting, enqueue
 from netvigil.schedules.models import ScanSchedule, ScheduleSite
-from netvigil.schedules.recurrence import Recurrence, first_after, parse_time_of_day
-from netvigil.sites.service import authorise
+from netvigil.schedules.recurrence import Recurrence, first_after
+from netvigil.sites.service import WINDOWS_JOB, authorise
+from netvigil.sites.wall_clock import find_zone, parse_time_of_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netvigil.probing.ports import Profile
     from netvigil.settings import SiteRegistration
     from netvigil.sites.exclusions import Exclusions
+    from netvigil.sites.windows import Window
 
 START_JOB = "scans.start_due"
 TIMING = ("day_of_week", "time_of_day", "every_n_weeks", "timezone")
@@ -46,11 +47,13 @@ class ScheduleValues:
     notify: list[Any] | None
     profile: Profile
     exclusions: Exclusions
+    maintenance_windows: Sequence[Window]
+    max_duration_minutes: int | None
     sites: Sequence[tuple[UUID, IPv4Network]]
 
 
 def recurrence_of(schedule: ScanSchedule) -> Recurrence:
-    """The schedule's timing as the pure module understands it."""
+    """The schedule's timing as the pure module understands it; raises UnknownZone."""
     return Recurrence(
         day_of_week=schedule.day_of_week,
         time_of_day=schedule.time_of_day,
@@ -60,8 +63,8 @@ def recurrence_of(schedule: ScanSchedule) -> Recurrence:
 
 
 def local_time(schedule: ScanSchedule, instant: datetime) -> datetime:
-    """The instant by the schedule's wall clock."""
-    return instant.astimezone(ZoneInfo(schedule.timezone))
+    """The instant by the schedule's wall clock, or by UTC when the tz database has lost its zone."""
+    return instant.astimezone(find_zone(schedule.timezone) or UTC)
 
 
 async def get_schedule(
@@ -109,7 +112,7 @@ async def create_schedule(
     session.add(schedule)
     await session.flush()
     await session.refresh(schedule)
-    await plan_job(session, schedule)
+    await _enqueue_due(session, schedule)
     return schedule
 
 
@@ -123,6 +126,7 @@ async def update_schedule(
 ) -> ScanSchedule:
     """Change a locked schedule; a changed timing plans its next run anew, nothing else does."""
     before = [getattr(schedule, name) for name in TIMING]
+    windows = (schedule.maintenance_windows, schedule.timezone)
     if [(s.site_id, s.subnet) for s in schedule.sites] != list(values.sites):
         await _authorise(session, schedule.organisation_id, values, registration)
         schedule.sites.clear()
@@ -132,6 +136,8 @@ async def update_schedule(
     if before != [getattr(schedule, name) for name in TIMING]:
         _plan_first(schedule, now)
         await plan_job(session, schedule)
+    if windows != (schedule.maintenance_windows, schedule.timezone):
+        await enqueue(session, WINDOWS_JOB, schedule_id=str(schedule.id))
     schedule.updated_at = (await session.scalars(select(func.clock_timestamp()))).one()
     await session.flush()
     return schedule
@@ -148,9 +154,14 @@ async def delete_schedule(session: AsyncSession, schedule: ScanSchedule, *, runn
 async def plan_job(session: AsyncSession, schedule: ScanSchedule) -> None:
     """Replace the schedule's one future job by one for `next_scan_at`, in the same transaction."""
     await cancel_waiting(session, queueing_lock(schedule.id))
+    await _enqueue_due(session, schedule)
+
+
+async def _enqueue_due(session: AsyncSession, schedule: ScanSchedule) -> None:
     await enqueue(
         session,
         START_JOB,
+        queue=DUE_QUEUE,
         queueing_lock=queueing_lock(schedule.id),
         schedule_at=schedule.next_scan_at,
         schedule_id=str(schedule.id),
@@ -165,6 +176,7 @@ def queueing_lock(schedule_id: UUID) -> str:
 
 def _plan_first(schedule: ScanSchedule, now: datetime) -> None:
     occurrence = first_after(recurrence_of(schedule), now)
+    schedule.zone_lost_at = None
     schedule.planned_date = occurrence.planned
     schedule.next_scan_at = occurrence.instant
 
@@ -182,6 +194,8 @@ def _assign(schedule: ScanSchedule, values: ScheduleValues) -> None:
     schedule.notify = values.notify
     schedule.profile = values.profile
     schedule.exclusions = values.exclusions.to_json()
+    schedule.maintenance_windows = [window.to_json() for window in values.maintenance_windows]
+    schedule.max_duration_minutes = values.max_duration_minutes
 
 
 def _assign_sites(schedule: ScanSchedule, values: ScheduleValues) -> None:

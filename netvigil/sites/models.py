@@ -28,7 +28,7 @@ class Site(Base):
     The id is chosen by clients (sites live elsewhere in the published API), so two organisations may
     name the same one without knowing: it is unique within its organisation only.
     `exclusions`: as `exclusions.Exclusions` writes them. `limits`: `packets_per_second` and `connections_per_second`,
-    each an integer or null for the service's own setting. `router`: how the site's router is asked (`router.RouterLogin`),
+    each an integer or null for the service's own setting. `maintenance_windows`: as `windows.Window` writes them. `router`: how the site's router is asked (`router.RouterLogin`),
     its secret apart and encrypted in `router_secret`.
     """
 
@@ -41,6 +41,7 @@ class Site(Base):
     vantage: Mapped[dict[str, Any]]
     exclusions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     limits: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    maintenance_windows: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     router: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     router_secret: Mapped[bytes | None]
     registration: Mapped[str]

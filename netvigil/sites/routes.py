@@ -11,6 +11,7 @@ from netvigil.access.edge import (
     Caller,
     JsonObject,
     Paging,
+    ReadSession,
     Session,
     describes,
     json_body,
@@ -22,7 +23,7 @@ from netvigil.access.secrets import SecretBox
 from netvigil.access.validation import path_id, validated
 from netvigil.access.wire import answers
 from netvigil.sites import models, service
-from netvigil.sites.schemas import ExclusionLists, Site, SiteWrite
+from netvigil.sites.schemas import ExclusionLists, MaintenanceWindow, Site, SiteWrite
 from netvigil.sites.service import SiteValues
 
 router = APIRouter(prefix="/sites", tags=["Sites"])
@@ -34,7 +35,11 @@ def _shown(site: models.Site) -> Site:
     return Site(
         id=site.id,
         # stored in normal form: reading thousands of entries again for each row of a list would take seconds
-        **{**_written(site), "exclusions": ExclusionLists.model_construct(**site.exclusions)},
+        **{
+            **_written(site),
+            "exclusions": ExclusionLists.model_construct(**site.exclusions),
+            "maintenance_windows": list(map(MaintenanceWindow.stored, site.maintenance_windows)),
+        },
         online=site.online,
         last_seen_at=site.last_seen_at,
         registration=site.registration,
@@ -51,6 +56,7 @@ def _written(site: models.Site) -> dict[str, Any]:
         "vantage": site.vantage,
         "exclusions": site.exclusions,
         "limits": site.limits,
+        "maintenance_windows": site.maintenance_windows,
         "router": site.router and {**site.router, "has_secret": site.router_secret is not None},
     }
 
@@ -63,6 +69,7 @@ def _values(body: SiteWrite) -> SiteValues:
         exclusions=body.exclusions.value(),
         limits=body.limits.model_dump(),
         router=body.router.login() if body.router else None,
+        maintenance_windows=[window.value() for window in body.maintenance_windows],
     )
 
 
@@ -72,7 +79,7 @@ def _box(request: Request) -> SecretBox:
 
 @router.get("", summary="List sites", response_model=list[Site], responses=answers(422))
 async def list_sites(
-    request: Request, response: Response, session: Session, caller: CanView, page: Paging
+    request: Request, response: Response, session: ReadSession, caller: CanView, page: Paging
 ) -> list[Site]:
     """Every site of the organisation, newest first."""
     rows = await service.list_sites(session, caller.organisation_id, limit=page.limit, before=page.before)
@@ -98,7 +105,7 @@ async def create_site(
 
 
 @router.get("/{site_id}", summary="Retrieve a site", response_model=Site, responses=answers(404))
-async def get_site(session: Session, caller: CanView, site_id: str) -> Site:
+async def get_site(session: ReadSession, caller: CanView, site_id: str) -> Site:
     """One site."""
     return _shown(await service.get_site(session, caller.organisation_id, path_id(site_id, "site")))
 

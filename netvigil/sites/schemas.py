@@ -32,9 +32,14 @@ from netvigil.sites.exclusions import (
 )
 from netvigil.sites.router import RouterKind, RouterLogin, default_port
 from netvigil.sites.scope import covers, is_private, parse_address, parse_network
+from netvigil.sites.wall_clock import is_timezone, parse_time_of_day
+from netvigil.sites.windows import Window, cover_the_week
 
 NETWORKS_MAX = 256
 EXCLUSIONS_MAX = 1024
+WINDOWS_MAX = 32
+SITE_ZONE = "UTC"
+"""The zone of a site's windows that name none."""
 Network = Annotated[Text, AfterValidator(domain_check(lambda text: str(parse_network(text))))]
 EXCLUSIONS_EXAMPLE: dict[str, Any] = {
     "addresses": ["192.168.88.5", "192.168.88.64/28", "192.168.88.200-192.168.88.209"],
@@ -49,6 +54,31 @@ ROUTER_EXAMPLE: dict[str, Any] = {
     "username": "netvigil",
 }
 LIMITS_EXAMPLE = {"packets_per_second": 500, "connections_per_second": 50}
+WINDOWS_EXAMPLE: list[dict[str, Any]] = [
+    {"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "18:00", "timezone": "Europe/Berlin"},
+    {"days": [6], "from": "22:00", "to": "06:00", "timezone": None},
+]
+_WINDOWS = (
+    "When no scan of the site starts or goes on, whatever schedule asks for it. One that is due waits for the end of the "
+    "window, one that runs pauses and then goes on with what is missing; hosts already finished are kept."
+)
+_TIME_SCHEMA: dict[str, Any] = {"pattern": "^([0-1]?[0-9]|2[0-3]):[0-5][0-9]$", "format": "time"}
+
+
+def _timezone(name: str) -> str:
+    if not is_timezone(name):
+        raise PydanticCustomError(
+            "timezone_unknown",
+            "The timezone '{name}' is not an IANA name that this host knows.",
+            {"name": name[:64]},
+        )
+    return name
+
+
+Timezone = Annotated[Text, AfterValidator(_timezone)]
+TimeOfDay = Annotated[
+    Text, AfterValidator(domain_check(lambda text: parse_time_of_day(text).isoformat("minutes")))
+]
 
 
 def _kept(check: Any) -> AfterValidator:
@@ -109,6 +139,64 @@ class SiteLimits(BaseModel):
     connections_per_second: Annotated[StrictInt, Field(ge=1, le=5_000)] | None = Field(
         default=None, description="New TCP connections a second towards the site, at most.", examples=[50]
     )
+
+
+class MaintenanceWindow(BaseModel):
+    """A time of the week, by the clock on the wall, in which nothing is scanned."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    days: Annotated[list[Annotated[StrictInt, Field(ge=0, le=6)]], Field(min_length=1, max_length=7)] = Field(
+        description="The days of the week on which it begins (0=Sunday, 1=Monday, ..., 6=Saturday).",
+        examples=[[1, 2, 3, 4, 5]],
+    )
+    opens: TimeOfDay = Field(
+        alias="from",
+        description="The time of day at which it begins, in 24-hour format (HH:mm).",
+        json_schema_extra=_TIME_SCHEMA,
+        examples=["22:00"],
+    )
+    closes: TimeOfDay = Field(
+        alias="to",
+        description="The time of day at which it has ended; at or before `from` it is that of the day after.",
+        json_schema_extra=_TIME_SCHEMA,
+        examples=["06:00"],
+    )
+    timezone: Timezone | None = Field(
+        default=None,
+        description="The IANA name of the zone whose clock it goes by; null for the schedule's own, and for UTC at a "
+        "site. Times that the clocks skip do not happen, those shown twice lie in it twice.",
+        examples=["Europe/Berlin"],
+    )
+
+    @model_validator(mode="after")
+    def _normal(self) -> MaintenanceWindow:
+        self.days = sorted(set(self.days))
+        return self
+
+    def value(self) -> Window:
+        """The window that this means."""
+        return Window(
+            frozenset(self.days),
+            parse_time_of_day(self.opens),
+            parse_time_of_day(self.closes),
+            self.timezone,
+        )
+
+    @classmethod
+    def stored(cls, window: dict[str, Any]) -> MaintenanceWindow:
+        """A stored window for an answer, unchecked: a zone that is gone since must not make the answer fail."""
+        return cls.model_construct(**window)
+
+
+def require_gap(windows: list[MaintenanceWindow], default_zone: str) -> None:
+    """Refuse windows that leave no moment of the week, in which a scan would wait for ever."""
+    if cover_the_week([window.value() for window in windows], default_zone):
+        raise PydanticCustomError(
+            "maintenance_windows",
+            "It must leave some of the week, or no scan could ever run",
+            {"field": "maintenance_windows"},
+        )
 
 
 Secret = Annotated[SecretStr, Field(max_length=255)]
@@ -228,6 +316,14 @@ class SiteWrite(BaseModel):
         description="The site's own router, asked for MAC addresses and host names beyond it; null for none.",
         examples=[ROUTER_EXAMPLE],
     )
+    maintenance_windows: Annotated[list[MaintenanceWindow], Field(max_length=WINDOWS_MAX)] = Field(
+        default=[], description=_WINDOWS, examples=[WINDOWS_EXAMPLE]
+    )
+
+    @model_validator(mode="after")
+    def _scannable_at_times(self) -> SiteWrite:
+        require_gap(self.maintenance_windows, SITE_ZONE)
+        return self
 
     @model_validator(mode="after")
     def _router_of_the_site(self) -> SiteWrite:
@@ -258,6 +354,7 @@ class Site(BaseModel):
     router: Router | None = Field(
         description="The site's own router, or null.", examples=[{**ROUTER_EXAMPLE, "has_secret": True}]
     )
+    maintenance_windows: list[MaintenanceWindow] = Field(description=_WINDOWS, examples=[WINDOWS_EXAMPLE])
     online: bool | None = Field(description="Whether the last scan reached it; null before the first.")
     last_seen_at: UtcTime | None
     registration: str = Field(description="`auto`: named by a schedule first; `person`: entered here.")

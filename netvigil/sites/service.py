@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Uuid, any_, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 
 from netvigil.errors import Conflict, Invalid, NotFound
+from netvigil.jobs import enqueue
 from netvigil.settings import SiteRegistration
 from netvigil.sites.models import Registration, Site
 from netvigil.sites.router import seal_router
 from netvigil.sites.scope import covers, is_private
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from ipaddress import IPv4Network
 
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from netvigil.access.secrets import SecretBox
     from netvigil.sites.exclusions import Exclusions
     from netvigil.sites.router import RouterLogin
+    from netvigil.sites.windows import Window
 
 LOCAL = {"type": "local"}
+WINDOWS_JOB = "scans.reconsider_windows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class SiteValues:
     exclusions: Exclusions
     limits: dict[str, Any]
     router: RouterLogin | None
+    maintenance_windows: Sequence[Window] = ()
 
 
 async def get_site(
@@ -50,6 +54,19 @@ async def get_site(
     if site is None:
         raise NotFound(f"No such site: '{site_id}'.")
     return site
+
+
+async def get_sites(
+    session: AsyncSession, organisation_id: UUID, site_ids: Collection[UUID]
+) -> dict[UUID, Site]:
+    """The organisation's sites by id; raises NotFound when one of them does not exist."""
+    wanted = Site.id == any_(bindparam("site_ids", list(site_ids), ARRAY(Uuid)))
+    found = await session.scalars(select(Site).where(Site.organisation_id == organisation_id, wanted))
+    sites = {site.id: site for site in found}
+    for site_id in site_ids:
+        if site_id not in sites:
+            raise NotFound(f"No such site: '{site_id}'.")
+    return sites
 
 
 async def list_sites(
@@ -84,6 +101,7 @@ async def create_site(
             vantage=values.vantage,
             exclusions=values.exclusions.to_json(),
             limits=values.limits,
+            maintenance_windows=[window.to_json() for window in values.maintenance_windows],
             router=login.to_json() if login else None,
             router_secret=seal_router(box, organisation_id, site_id, login) if login else None,
             registration=Registration.PERSON,
@@ -113,6 +131,10 @@ async def update_site(
     site.vantage = values.vantage
     site.exclusions = values.exclusions.to_json()
     site.limits = values.limits
+    windows = [window.to_json() for window in values.maintenance_windows]
+    if windows != site.maintenance_windows:
+        site.maintenance_windows = windows
+        await enqueue(session, WINDOWS_JOB, site_id=str(site_id))
     site.router_secret = seal_router(box, organisation_id, site_id, login, site) if login else None
     site.router = login.to_json() if login else None
     site.registration = Registration.PERSON
@@ -149,7 +171,7 @@ async def authorise(
     # in the order of ids, so that two requests that name the same sites never wait for each other
     for position in sorted(range(len(wanted)), key=lambda i: (wanted[i][0], i)):
         site_id, subnet = wanted[position]
-        site = await session.get(Site, (organisation_id, site_id), with_for_update=True)
+        site = await _lock_to_authorise(session, organisation_id, site_id, subnet)
         if site is None and registration is SiteRegistration.AUTO and is_private(subnet):
             site = await _register(session, organisation_id, site_id, subnet)
         if site is None and registration is SiteRegistration.STRICT:
@@ -173,6 +195,19 @@ async def authorise(
             site.networks = [*site.networks, subnet]
             await session.flush()
     return problems
+
+
+async def _lock_to_authorise(
+    session: AsyncSession, organisation_id: UUID, site_id: UUID, subnet: IPv4Network
+) -> Site | None:
+    """The site, if known, locked against changes; shared with other requests when there is nothing to add to it."""
+    key = (organisation_id, site_id)
+    site = await session.get(Site, key, populate_existing=True)
+    if site is not None and covers(site.networks, subnet):
+        site = await session.get(Site, key, populate_existing=True, with_for_update={"read": True})
+    if site is not None and not covers(site.networks, subnet):
+        site = await session.get(Site, key, populate_existing=True, with_for_update=True)
+    return site
 
 
 async def _register(session: AsyncSession, organisation_id: UUID, site_id: UUID, subnet: IPv4Network) -> Site:

@@ -30,7 +30,7 @@ class BrokenDatabase:
         raise RuntimeError("secret: password=hunter2 at /srv/secret/path.py")
         yield
 
-    session = transaction
+    session = reading = transaction
 
 
 class ForgetfulDatabase:
@@ -38,6 +38,7 @@ class ForgetfulDatabase:
 
     def __init__(self, real):
         self.real = real
+        self.reading = real.reading
         self.failing = False
 
     @asynccontextmanager

@@ -40,6 +40,8 @@ OPERATIONS = {
     "/scans/cve/scheduled": {"get", "post"},
     "/scans/cve/scheduled/{scanScheduleId}": {"get", "put", "patch", "delete"},
     "/scans/cve/scheduled/{scanScheduleId}/invoke": {"get", "post", "delete"},
+    "/scans/cve/scheduled/single-ip": {"post"},
+    "/scans/cve/scan/multiple-ips": {"post"},
     "/scans/cve": {"get"},
     "/scans/cve/{scan_id}": {"get"},
     "/scans/cve/{scanScheduleId}/status": {"get"},

@@ -22,6 +22,8 @@ ROUTES = [
     ("GET", "/scans/cve/{}", "human", "cve:view"),
     ("GET", "/scans/cve/{}/hosts", "scan", "cve:view"),
     ("GET", "/scans/cve/{}/findings", "human", "cve:view"),
+    ("GET", "/scans/cve/{}/events", "scan", "cve:view"),
+    ("POST", "/scans/cve/{}/stop", "scan", "cve:run"),
     ("GET", "/sites/{}", "site", "sites:view"),
     ("PUT", "/sites/{}", "site", "sites:manage"),
     ("PATCH", "/sites/{}", "site", "sites:manage"),

@@ -27,7 +27,15 @@ PUBLISHED = {
     "last_run_at": str,
     "notification_group": str,
 }
-ADDED = {"latest_scan", "notify", "warnings", "profile", "exclusions"}
+ADDED = {
+    "latest_scan",
+    "notify",
+    "warnings",
+    "profile",
+    "exclusions",
+    "maintenance_windows",
+    "max_duration_minutes",
+}
 
 
 async def test_the_published_example_is_answered_field_by_field(api, published_example, is_uuid):

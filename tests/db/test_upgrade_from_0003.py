@@ -39,9 +39,31 @@ INSERT INTO service (host_id, port, protocol, method, name, cpes, spared)
 """
 TABLES = ("organisation", "site", "scan_schedule", "scan", "site_scan", "host", "service")
 NEW = {
-    "site": {"exclusions": {}, "limits": {}, "router": None, "router_secret": None},
-    "scan_schedule": {"profile": "standard", "exclusions": {}},
-    "site_scan": {"profile": "standard", "exclusions": {}},
+    "site": {
+        "exclusions": {},
+        "limits": {},
+        "router": None,
+        "router_secret": None,
+        "maintenance_windows": [],
+    },
+    "scan_schedule": {
+        "profile": "standard",
+        "exclusions": {},
+        "maintenance_windows": [],
+        "max_duration_minutes": None,
+        "zone_lost_at": None,
+    },
+    "scan": {"max_duration_minutes": None},
+    "site_scan": {
+        "profile": "standard",
+        "exclusions": {},
+        "seconds": None,
+        "told_at": None,
+        "paused_until": None,
+        "unreached_since": None,
+        "held_back_at": None,
+        "around": [],
+    },
     "host": {"model": None, "mac_source": None, "notes": []},
     "service": {"facts": {}},
 }

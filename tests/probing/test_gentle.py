@@ -170,7 +170,7 @@ async def test_a_site_that_goes_away_in_mid_scan_is_offline_and_what_was_seen_is
         limits = ScanLimits(
             greeting_wait=0.4, slow_greeting_wait=1, answer_wait=0.8, nmap_budget=3, udp_wait=0.3
         )
-        request = ProbeRequest([NET], segment.vantage, limits, Profile.QUICK)
+        request = ProbeRequest([NET], vantage=segment.vantage, limits=limits, profile=Profile.QUICK)
         with pytest.raises(SiteOffline, match="went away while it was scanned"):
             await probe(request, on_found=on_found)
     assert found.keys() >= {"10.98.7.1", "10.98.7.2", "10.98.7.3"}

@@ -56,7 +56,7 @@ async def test_a_site_is_created_read_changed_and_deleted(api):
     site = made.json()
     assert set(site) == {
         "id", "name", "networks", "vantage", "online", "last_seen_at", "registration", "created_at", "updated_at",
-        "exclusions", "limits", "router",
+        "exclusions", "limits", "router", "maintenance_windows",
     }  # fmt: skip
     assert str(UUID(site["id"])) == site["id"]
     assert {key: site[key] for key in OFFICE} == OFFICE
