@@ -39,13 +39,30 @@ def run_list(data_dir: Path | None, *, every_state: bool, as_json: bool) -> None
         table.add_column(column, overflow="fold")
     for job in jobs:
         due = "now" if job.scheduled_at is None else f"{job.scheduled_at:%Y-%m-%d %H:%M:%S}"
-        age = (
-            "-" if job.changed_at is None else f"{(datetime.now(UTC) - job.changed_at).total_seconds():.0f} s"
-        )
         of = " ".join(str(value) for value in job.arguments.values())
         worker = "-" if job.worker is None else str(job.worker)
-        table.add_row(str(job.id), job.status, job.task, job.queue, age, due, str(job.attempts), worker, of)
+        table.add_row(
+            str(job.id),
+            job.status,
+            job.task,
+            job.queue,
+            _age(job.changed_at),
+            due,
+            str(job.attempts),
+            worker,
+            of,
+        )
     out.print(table if jobs else "No job waits, runs or has failed.")
+
+
+def _age(since: datetime | None) -> str:
+    """How long the job has been in its state, in its two greatest units; a job whose time lies ahead has no age."""
+    seconds = -1 if since is None else round((datetime.now(UTC) - since).total_seconds())
+    if seconds < 0:
+        return "-"
+    days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
+    parts = [f"{days} d"] * bool(days) + [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
+    return " ".join([*parts, f"{seconds % 60} s"][:2])
 
 
 def run_retry(job_id: int, data_dir: Path | None) -> None:
