@@ -196,6 +196,13 @@ def _product(
     )
 
 
+def _tells_more(product: Product, known: Product) -> bool:
+    """Surer, or as sure and with the packager's revision, by which its fix data judge: nmap's CPE has none."""
+    if product.confidence is not known.confidence:
+        return product.confidence.rank < known.confidence.rank
+    return len(product.distribution or "") > len(known.distribution or "")
+
+
 def _distinct(products: list[Product]) -> tuple[Product, ...]:
     versioned = {p.cpe.name for p in products if p.cpe.version != ANY}
     channelled = {(p.cpe.name, p.cpe.version) for p in products if p.cpe.sw_edition != ANY}
@@ -209,7 +216,7 @@ def _distinct(products: list[Product]) -> tuple[Product, ...]:
         once = cpe.part != "a"
         key = (cpe, None if once else product.port, None if once else product.protocol)
         known = distinct.get(key)
-        if known is None or product.confidence.rank < known.confidence.rank:
+        if known is None or _tells_more(product, known):
             distinct[key] = product
     ranked = sorted(distinct.values(), key=lambda product: (product.platform_only, product.confidence.rank))
     return tuple(ranked[:MAX_PRODUCTS])

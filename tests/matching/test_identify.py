@@ -158,6 +158,19 @@ def test_a_revision_belongs_to_the_program_that_shows_it():
     }
 
 
+def test_the_packagers_revision_in_the_greeting_outlives_nmaps_name_without_one():
+    seen = service(
+        22,
+        product="OpenSSH",
+        version="9.2p1",
+        extra_info="Debian",
+        cpes=("cpe:/a:openbsd:openssh:9.2p1",),
+        banner="SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3",
+    )
+    (found,) = (one for one in products(seen) if one.cpe.product == "openssh")
+    assert found.distribution == "Debian 2+deb12u3"
+
+
 def test_red_hats_bind_names_itself_shortly():
     (found,) = programs(service(version="9.16.23-RH", cpes=("cpe:/a:isc:bind:9.16.23-rh",)))
     assert (found.cpe.version, found.distribution) == ("9.16.23", "Red Hat")
