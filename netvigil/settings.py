@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ _VANTAGE = re.compile(
 )
 _POSITIVE = (
     "link_ttl",
+    "pdf_timeout",
     "max_body_bytes",
     "worker_concurrency",
     "worker_dead_after",
@@ -32,6 +34,7 @@ _POSITIVE = (
     "max_rate",
     "max_rate_on_link",
     "max_connections",
+    "llm_timeout",
 )
 
 
@@ -57,6 +60,8 @@ class Settings:
     """Seconds a missed run may be late and still be started."""
     link_ttl: float = 24 * 3600.0
     """Seconds a signed download link is good for."""
+    pdf_timeout: float = 120.0
+    """Seconds that making a report's PDF may take; one of 20,000 findings took nine on a busy machine."""
     token_issuer: str = "netvigil"  # noqa: S105 - a name, no secret
     token_audience: str = "netvigil"  # noqa: S105 - a name, no secret
     max_body_bytes: int = 2 * 1024 * 1024
@@ -85,6 +90,18 @@ class Settings:
     """32 bytes in base64 that encrypt the credentials of sites' routers in the database; wins over the file
     `secret-key` among the keys, which is made on first use. Machines that share a database must share it:
     `openssl rand -base64 32` makes one."""
+    notify_allow: tuple[str, ...] = ()
+    """Addresses and networks in CIDR notation, separated by commas, that messages may be sent to although they are
+    loopback, link-local or a cloud's metadata address: `127.0.0.1` for a mail relay on this machine."""
+    llm_url: str | None = None
+    """Base URL of an OpenAI-compatible endpoint, `http://127.0.0.1:11434/v1`, which adds a section to mitigations; it is
+    told public facts of the CVE only. None asks nobody."""
+    llm_model: str | None = None
+    """The model to use there; wanted where NETVIGIL_LLM_URL is set."""
+    llm_api_key: str | None = field(default=None, repr=False)
+    """What the endpoint wants as a bearer token, if anything."""
+    llm_timeout: float = 10.0
+    """Seconds, at most, that a mitigation waits for the model; after them it is answered without that section."""
     log_json: bool = False
     """Log lines as JSON instead of text."""
     metrics: bool = True
@@ -158,10 +175,24 @@ def _check(settings: Settings) -> None:
         raise UsageError("NETVIGIL_PUBLIC_URL must start with http:// or https://.")
     if settings.secret_key is not None:
         read_secret_key(settings.secret_key)
+    if settings.llm_url is not None:
+        _check_model(settings.llm_url, settings.llm_model)
     _check_worker(settings)
+    for word in settings.notify_allow:
+        try:
+            ip_network(word, strict=False)
+        except ValueError:
+            raise UsageError(f"NETVIGIL_NOTIFY_ALLOW: {word!r} is no address or network.") from None
     for name in _POSITIVE:
         if getattr(settings, name) <= 0:
             raise UsageError(f"The setting {PREFIX}{name.upper()} must be greater than 0.")
+
+
+def _check_model(url: str, model: str | None) -> None:
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise UsageError("NETVIGIL_LLM_URL must start with http:// or https://.")
+    if model is None:
+        raise UsageError("NETVIGIL_LLM_URL needs NETVIGIL_LLM_MODEL, the name of the model to use there.")
 
 
 def _check_worker(settings: Settings) -> None:

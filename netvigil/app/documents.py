@@ -15,7 +15,7 @@ from netvigil.app.errors import EXPLANATIONS, page
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-OPEN_PATHS = ("/healthz", "/readyz", "/downloads")
+OPEN_PATHS = ("/healthz", "/readyz", "/downloads", "/schemas")
 
 
 def add_documents(app: FastAPI) -> None:

@@ -34,6 +34,8 @@ EXPLANATIONS = {
     "schedule_running": "A scan of the schedule is running. Stop it before deleting the schedule.",
     "site_exists": "The id is taken by another site of the organisation. Change that one with PUT or PATCH.",
     "site_in_use": "A schedule scans the site. Change or delete the schedule first.",
+    "group_exists": "Another notification group has this key. Choose another one, or change that group.",
+    "target_forbidden": "Messages are not sent to this machine, link-local or metadata addresses (setting NETVIGIL_NOTIFY_ALLOW).",
     "sync_running": "The vulnerability data is being refreshed already. GET /feeds shows how each source went.",
     "body_too_large": "The body exceeds the service's limit (setting NETVIGIL_MAX_BODY_BYTES).",
     "parameter_missing": "A required field is not there.",

@@ -14,7 +14,14 @@ from netvigil.app.metrics import add_metrics
 from netvigil.app.middleware import Envelope, bind_route
 from netvigil.catalogue import routes as feeds
 from netvigil.catalogue.sync.settings import read_feed_settings
+from netvigil.findings import routes as findings
+from netvigil.mitigation import routes as mitigation
+from netvigil.mitigation.writer import SectionWriter, read_endpoint
+from netvigil.notify import routes as notifications
+from netvigil.notify.service import known_names
+from netvigil.reports import result_routes as results
 from netvigil.reports import routes as reports
+from netvigil.reports.pdf import routes as report_pdf
 from netvigil.reports.queries import Links, read_activity
 from netvigil.scans import event_routes
 from netvigil.scans import routes as scans
@@ -46,25 +53,24 @@ def create_app(service: Service, *, why_idle: Callable[[], str | None] = lambda:
         redirect_slashes=False,
         dependencies=[Depends(bind_route)],
     )
-    app.state.settings = service.settings
-    app.state.database = service.database
-    app.state.keys = service.keys
-    app.state.authority = service.authority
-    app.state.feed_settings = read_feed_settings()
-    app.state.organisation_ids = {}
-    app.state.streams = Streams(service.database)
-    app.state.schedule_activity = partial(_schedule_activity, service)
+    _give_state(app, service)
     add_error_answers(app)
     # fixed path segments win over {scan_id}: the order here is the order of matching
     for router in (
         scans.router,
         scans.on_demand,
         schedules.router,
+        findings.router,
+        mitigation.router,
         reports.router,
+        results.router,
         event_routes.router,
-        reports.downloads,
+        report_pdf.router,
+        results.downloads,
+        results.schemas,
         sites.router,
         feeds.router,
+        notifications.router,
     ):
         app.include_router(router)
     add_health(app, service.database, why_idle)
@@ -74,6 +80,21 @@ def create_app(service: Service, *, why_idle: Callable[[], str | None] = lambda:
         Envelope, unforeseen=unforeseen_answer, observe=metrics.observe_request if metrics else None
     )
     return app
+
+
+def _give_state(app: FastAPI, service: Service) -> None:
+    """What routes find in `request.app.state`."""
+    app.state.settings = service.settings
+    app.state.database = service.database
+    app.state.keys = service.keys
+    app.state.authority = service.authority
+    app.state.feed_settings = read_feed_settings()
+    app.state.organisation_ids = {}
+    endpoint = read_endpoint(service.settings)
+    app.state.section_writer = SectionWriter(endpoint) if endpoint else None
+    app.state.streams = Streams(service.database)
+    app.state.schedule_activity = partial(_schedule_activity, service)
+    app.state.known_groups = known_names
 
 
 async def _schedule_activity(

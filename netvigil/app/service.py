@@ -12,6 +12,7 @@ import structlog
 
 import netvigil.access.models
 import netvigil.catalogue.jobs
+import netvigil.notify.jobs
 import netvigil.reports.jobs
 import netvigil.scans.jobs  # noqa: F401 - these register their tables and tasks, as findings.jobs does
 from netvigil.access.keys import Keys, load_keys
@@ -26,6 +27,7 @@ from netvigil.db.session import Database
 from netvigil.errors import DatabaseFault, DataDirectoryHeld
 from netvigil.findings.jobs import request_rematch
 from netvigil.jobs import Services, WorkerProcess, apply_schema, every, prune_finished
+from netvigil.notify.jobs import request_telling
 from netvigil.scans.recovery import recover, recover_schedules
 from netvigil.scans.waiting import list_active_vantages
 
@@ -38,6 +40,7 @@ log = structlog.get_logger(__name__)
 RECOVER_SCANS_SECONDS = 2.0
 RECOVER_SCHEDULES_SECONDS = 60.0
 REMATCH_SECONDS = 10.0
+TELL_SECONDS = 10.0
 PRUNE_SECONDS = 3600.0
 RESTART_PAUSE_SECONDS = 0.5
 
@@ -121,6 +124,7 @@ async def run_jobs(service: Service, *, sync_feeds: bool = True) -> AsyncIterato
         (RECOVER_SCANS_SECONDS, lambda: recover(database, settings), "recover"),
         (RECOVER_SCHEDULES_SECONDS, lambda: recover_schedules(database), "recover_schedules"),
         (REMATCH_SECONDS, lambda: request_rematch(database), "request_rematch"),
+        (TELL_SECONDS, lambda: request_telling(database), "request_telling"),
         (PRUNE_SECONDS, prune, "prune"),
     )
     worker = WorkerProcess(Services(settings, database), find_vantages=find_vantages)

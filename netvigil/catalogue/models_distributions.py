@@ -33,6 +33,7 @@ class PackageFix(Base):
     __table_args__ = (
         Index("ix_package_fix_package", "ecosystem", "package"),
         Index("ix_package_fix_advisory", "advisory"),
+        Index("ix_package_fix_cve", "cve_id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -36,6 +36,7 @@ SITE_ID = UUID("6c616200-0000-4000-8000-000000000001")
 DESCRIPTION = "Built-in lab"
 LAB_NETWORKS = ("127.77.0.0/28", "127.77.0.16/28", "127.77.0.32/28", "127.77.0.48/28")
 PATIENCE_SECONDS = 600
+PDF_PATIENCE_SECONDS = 20
 FINAL = {"completed", "failed", "stopped"}
 
 
@@ -82,7 +83,7 @@ async def _show(service: Service, base: str, *, leave: bool) -> None:
         schedule = await _schedule(api, str(truth["subnet"]))
         scan_id = await _start(api, schedule)
         await _watch(api, schedule)
-        report = await _call(api, "GET", f"/scans/cve/{scan_id}")
+        report = await _report_of(api, scan_id)
         content = await _call(api, "GET", report["json_url"])
         _print_report(report, content)
         _print_addresses(base, token, schedule, report)
@@ -161,6 +162,17 @@ async def _watch(api: httpx.AsyncClient, schedule: str) -> None:
     raise EnvironmentFault("The scan did not end within ten minutes; see the log of the service.")
 
 
+async def _report_of(api: httpx.AsyncClient, scan_id: str) -> dict[str, Any]:
+    """The report, with its PDF unless that takes long: it is made after the scan has ended."""
+    report: dict[str, Any] = {}
+    for _ in range(PDF_PATIENCE_SECONDS * 4):
+        report = await _call(api, "GET", f"/scans/cve/{scan_id}")
+        if report["pdf_url"] is not None:
+            break
+        await asyncio.sleep(0.25)
+    return report
+
+
 def _print_report(report: dict[str, Any], content: dict[str, Any]) -> None:
     rows = [
         FindingRow(
@@ -189,6 +201,8 @@ def _print_addresses(base: str, token: str, schedule: str, report: dict[str, Any
     out.print()
     out.print(f"Service and API:   {base}/docs", soft_wrap=True)
     out.print(f"Full report:       {report['json_url']}", soft_wrap=True)
+    if report["pdf_url"] is not None:
+        out.print(f"Report as PDF:     {report['pdf_url']}", soft_wrap=True)
     out.print(f"Scan log:          {report['log_url']}", soft_wrap=True)
     out.print(f"Token (7 days):    {token}", soft_wrap=True)
     out.print(

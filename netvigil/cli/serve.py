@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import structlog
@@ -30,8 +31,12 @@ def run_serve(host: str, port: int, vantages: list[str], data_dir: Path | None) 
                 open_service(settings, f"netvigil serve --port {bound}") as service,
                 run_jobs(service) as worker,
             ):
+                app = create_app(service, why_idle=worker.why_idle)
+                # what is there now stays: looking through it again and again made requests wait a tenth of a second
+                gc.collect()
+                gc.freeze()
                 err.print(f"netvigil serves on http://{in_url(host)}:{bound} (data in {settings.data_dir}).")
-                await serve_until(create_app(service, why_idle=worker.why_idle), listener, stop)
+                await serve_until(app, listener, stop)
                 log.info("stopping")
 
     run(work)

@@ -1,28 +1,63 @@
-"""A finding as the contract's CveInstance: the CVE's facts, the host it is on, and the proof."""
+"""A finding as the contract's CveInstance: the CVE's facts, the host it is on, what became of it, and the proof."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from netvigil.access.wire import utc_text
 from netvigil.catalogue.records import parse_vector
+from netvigil.findings.compliance import Place, Subject, tags_of
+from netvigil.findings.decisions import OPEN, Standing
+from netvigil.findings.evidence import facts_of, ports_of
+from netvigil.findings.priority import prioritise
+from netvigil.findings.states import Decision, LifeState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
     from netvigil.catalogue.enrichment import Enrichment
     from netvigil.catalogue.records import CveRecord
+    from netvigil.findings.life_models import Vulnerability
     from netvigil.findings.models import Finding
     from netvigil.inventory.models import Host, Service
 
 
-def build_instance(
-    finding: Finding,
-    host: Host,
-    service: Service | None,
-    record: CveRecord | None,
-    enrichment: Enrichment,
-) -> dict[str, Any]:
-    """One entry of `cves` (contract: CveInstance); `record` is None when the CVE has left the catalogue."""
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """The same CVE on the same device in an older scan."""
+
+    id: UUID
+    scan_id: UUID
+    host_id: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is known of a finding beyond itself; `record` is None when the CVE has left the catalogue.
+
+    `life` is None for a host that was never identified, whose device nobody knows.
+    """
+
+    host: Host
+    service: Service | None
+    record: CveRecord | None
+    enrichment: Enrichment
+    life: Vulnerability | None = None
+    standing: Standing = OPEN
+    others: Sequence[Occurrence] = ()
+
+
+def build_instance(finding: Finding, known: Background) -> dict[str, Any]:
+    """One entry of `cves` (contract: CveInstance)."""
+    host, record = known.host, known.record
     metric = record.best_metric if record else None
+    kev = _kev(known.enrichment, record)
+    priority = prioritise(facts_of(finding, ports_of(finding.evidence), known.enrichment))
     return {
         "id": str(finding.id),
         "cve_id": finding.cve_id,
@@ -41,22 +76,85 @@ def build_instance(
             "severity": finding.severity,
             "impact_score": metric.impact_score if metric else None,
             "exploitability_score": metric.exploitability_score if metric else None,
-            "metrics": parse_vector(finding.vector),
+            "metrics": dict(_words_of(finding.vector)),
         },
         "scan_id": str(finding.scan_id),
-        "compliance_tags": [],
+        "compliance_tags": tags_of(_subject(finding, known, exploited=kev is not None)),
         "host": host_identity(host),
-        "status": "open",
+        "status": known.standing.status,
         "source": finding.source,
-        "other_occurrences": [],
-        "service": _service(service, finding.cpe),
+        "other_occurrences": [_occurrence(one) for one in known.others],
+        "service": _service(known.service, finding.cpe),
         "evidence": finding.evidence,
         "confidence": finding.confidence,
-        "epss": _epss(enrichment),
-        "kev": _kev(enrichment, record),
+        "epss": _epss(known.enrichment),
+        "kev": kev,
         "cwe": list(record.cwes) if record else [],
         "fixed_in": finding.evidence.get("fixed_in"),
+        "priority": priority.number,
+        "priority_reason": priority.reason,
+        **_life(known.life, known.standing),
     }
+
+
+@lru_cache(maxsize=4096)
+def _words_of(vector: str | None) -> Mapping[str, str | None]:
+    return parse_vector(vector)
+
+
+def _life(life: Vulnerability | None, standing: Standing) -> dict[str, Any]:
+    """**+** When the CVE was seen on the device, whether it still is, and what it rests on that somebody decided."""
+    record = standing.record
+    return {
+        "state": life.state if life else LifeState.OPEN,
+        "regressed": bool(life and life.regressed and standing.status is Decision.OPEN),
+        "first_seen_at": utc_text(life.first_seen_at) if life else None,
+        "last_seen_at": utc_text(life.last_seen_at) if life else None,
+        "resolved_at": _time(life.resolved_at) if life else None,
+        "regressed_at": _time(life.regressed_at) if life else None,
+        "decision": {
+            "id": str(record.id),
+            "status": record.status,
+            "justification": record.justification,
+            "created_by": record.created_by,
+            "created_at": utc_text(record.created_at),
+            "expiration_date": _time(record.expires_at),
+            "overruled_at": _time(record.overruled_at),
+        }
+        if record
+        else None,
+    }
+
+
+def _subject(finding: Finding, known: Background, *, exploited: bool) -> Subject:
+    service, kev, epss = known.service, known.enrichment.kev, known.enrichment.epss
+    places = [Place(int(one[4:]), one[:3]) for one in ports_of(finding.evidence)]
+    if service is not None:
+        own = Place(service.port, service.protocol, service.name, service.tunnel)
+        places = [own, *(one for one in places if (one.port, one.protocol) != (own.port, own.protocol))]
+    return Subject(
+        score=finding.score,
+        address=known.host.address,
+        today=datetime.now(UTC).date(),
+        exploited=exploited,
+        due=kev.due_date if kev else None,
+        epss=epss.score if epss else None,
+        fixed_in=finding.evidence.get("fixed_in"),
+        places=places,
+    )
+
+
+def _occurrence(one: Occurrence) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "scan_id": str(one.scan_id),
+        "host_id": str(one.host_id),
+        "created_at": utc_text(one.created_at),
+    }
+
+
+def _time(value: datetime | None) -> str | None:
+    return utc_text(value) if value else None
 
 
 def _epss(enrichment: Enrichment) -> dict[str, Any] | None:
@@ -91,6 +189,7 @@ def host_identity(host: Host) -> dict[str, Any]:
         "manufacturer": host.manufacturer,
         "ip_address": str(host.address),
         "site_id": str(host.site_id),
+        "device_id": str(host.device_id) if host.device_id else None,
     }
 
 

@@ -9,6 +9,7 @@ import structlog
 from procrastinate import JobContext, RetryStrategy
 
 from netvigil.findings.rematch import is_due, rematch
+from netvigil.findings.renewal import renew_priorities
 from netvigil.findings.service import reconcile
 from netvigil.jobs import enqueue, is_last_try, is_waiting, services_of, tasks
 from netvigil.scans.service import FREEZE_JOB, RECONCILE_JOB, fail_scan, lock_scan, record_event
@@ -43,8 +44,9 @@ async def reconcile_scan(context: JobContext, scan_id: str) -> None:
 
 @tasks.task(name=REMATCH_JOB, pass_context=True, retry=RETRY)
 async def rematch_catalogue(context: JobContext) -> None:
-    """Match what was seen with the CVEs that an import changed."""
+    """Match what was seen with the CVEs that an import changed, and renew what EPSS and KEV say of all."""
     await rematch(services_of(context).database)
+    await renew_priorities(services_of(context).database)
 
 
 async def request_rematch(database: Database) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from netvigil.catalogue.queries import changed_cves, latest_version
+from netvigil.findings.life import live_on_update, lock_lives
 from netvigil.findings.models import Finding, MatchedCatalogue, Source, Unaffected
 from netvigil.findings.service import HOSTS_AT_ONCE, match_stored
-from netvigil.inventory.models import Host
+from netvigil.inventory.models import Device, Host
 from netvigil.scans.models import Scan
 from netvigil.scans.service import record_event
 from netvigil.scans.states import ACTIVE
@@ -94,14 +95,13 @@ async def _matched_version(session: AsyncSession) -> int:
 
 
 async def _newest_hosts(session: AsyncSession) -> list[UUID]:
-    """The newest identified observation of each host, recognised by its MAC or else its address at the site."""
-    recognised = (Host.organisation_id, Host.site_id, func.coalesce(Host.mac, func.host(Host.address)))
+    """Each device's newest observation, at all the addresses where that scan saw it, organisation by organisation."""
     query = (
         select(Host.id)
-        .ext(distinct_on(*recognised))
+        .join(Device, (Device.id == Host.device_id) & (Device.scan_id == Host.scan_id))
         .join(Scan, Scan.id == Host.scan_id)
         .where(Scan.state.not_in(ACTIVE), Host.identified)
-        .order_by(*recognised, Host.observed_at.desc())
+        .order_by(Host.organisation_id, Host.device_id, Host.id)
     )
     return list(await session.scalars(query))
 
@@ -110,6 +110,8 @@ async def _rematch_some(
     session: AsyncSession, host_ids: Sequence[UUID], since: int, changed: Collection[str]
 ) -> tuple[int, int]:
     hosts = list(await session.scalars(select(Host).where(Host.id.in_(host_ids)).order_by(Host.id)))
+    for organisation_id in sorted({host.organisation_id for host in hosts}):
+        await lock_lives(session, organisation_id)
     answers = await match_stored(session, hosts, changed_since=since)
     stored: dict[UUID, dict[str, Finding]] = {host.id: {} for host in hosts}
     known = (
@@ -130,6 +132,8 @@ async def _rematch_some(
             words = f"Data update: {host.address} has {added} new finding(s), {gone} withdrawn."
             record_event(session, host.scan_id, "data_update", words, site_id=host.site_id)
         new, withdrawn = new + added, withdrawn + gone
+    await session.flush()
+    await live_on_update(session, host_ids, changed)
     return new, withdrawn
 
 

@@ -11,6 +11,7 @@ from netvigil.catalogue.enrichment import get_enrichment
 from netvigil.catalogue.queries import catalogue_state, get_cves
 from netvigil.catalogue.service import match_hosts
 from netvigil.findings.evidence import evidence_of
+from netvigil.findings.life import live_on
 from netvigil.findings.models import Finding, Source, Unaffected
 from netvigil.inventory.models import Host
 from netvigil.matching.identify import identify
@@ -30,7 +31,7 @@ HOSTS_AT_ONCE = 256  # bounds the memory of a large scan
 
 
 async def reconcile(session: AsyncSession, scan: Scan) -> int:
-    """Compute the findings of a scan anew from its observations; returns how many.
+    """Compute the findings of a scan anew from its observations, and what they mean for its devices; returns how many.
 
     Done twice it gives the same: what an interrupted turn left behind is replaced in this transaction.
     """
@@ -44,6 +45,7 @@ async def reconcile(session: AsyncSession, scan: Scan) -> int:
             session.add_all(one.unaffected)
             number += len(one.findings)
         await session.flush()
+    await live_on(session, scan, hosts)
     scan.catalogue_version = (await catalogue_state(session)).version
     return number
 

@@ -14,6 +14,62 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from netvigil.db.base import Base
 
 
+class Device(Base):
+    """A thing with a MAC, wherever it stands; where no MAC can be seen, an address of a site.
+
+    With a MAC it is one per organisation and keeps its history across addresses and sites; without, one per site and
+    address (`address` is null for the first kind). `site_id`, `scan_id` and the other columns are those of the newest
+    observation; what it did not tell is kept from the one before.
+    """
+
+    __tablename__ = "device"
+    __table_args__ = (
+        Index(
+            "uq_device_mac", "organisation_id", "mac", unique=True, postgresql_where=text("mac IS NOT NULL")
+        ),
+        Index(
+            "uq_device_address",
+            "organisation_id",
+            "site_id",
+            "address",
+            unique=True,
+            postgresql_where=text("mac IS NULL"),
+        ),
+        Index("ix_device_seen", "organisation_id", "last_seen_at", "id"),
+        Index("ix_device_site", "organisation_id", "site_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    organisation_id: Mapped[UUID]
+    site_id: Mapped[UUID]
+    mac: Mapped[str | None]
+    address: Mapped[IPv4Address | None] = mapped_column(INET)
+    manufacturer: Mapped[str | None]
+    hostname: Mapped[str | None]
+    os_name: Mapped[str | None]
+    model: Mapped[str | None]
+    scan_id: Mapped[UUID | None]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+    @property
+    def created_at(self) -> datetime:
+        """What lists of devices are ordered and paged by: the newest sight."""
+        return self.last_seen_at
+
+
+class DeviceAddress(Base):
+    """Where a device was seen: a site and an address, from when to when."""
+
+    __tablename__ = "device_address"
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[UUID] = mapped_column(primary_key=True)
+    address: Mapped[IPv4Address] = mapped_column(INET, primary_key=True)
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+
 class Host(Base):
     """An address that was alive in a site scan; a host is always (site, address), for sites overlap.
 
@@ -27,6 +83,7 @@ class Host(Base):
         UniqueConstraint("site_scan_id", "address"),
         Index("ix_host_scan", "scan_id"),
         Index("ix_host_mac", "organisation_id", "mac"),
+        Index("ix_host_device", "device_id", "observed_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
@@ -34,6 +91,7 @@ class Host(Base):
     scan_id: Mapped[UUID] = mapped_column(ForeignKey("scan.id", ondelete="CASCADE"))
     organisation_id: Mapped[UUID]
     site_id: Mapped[UUID]
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id", ondelete="SET NULL"))
     address: Mapped[IPv4Address] = mapped_column(INET)
     mac: Mapped[str | None]
     manufacturer: Mapped[str | None]

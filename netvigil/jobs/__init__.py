@@ -16,6 +16,7 @@ from netvigil.jobs.liveness import (
 from netvigil.jobs.queue import (
     DEFAULT_QUEUE,
     DUE_QUEUE,
+    NEWS_QUEUE,
     Services,
     cancel,
     cancel_waiting,
@@ -33,6 +34,7 @@ __all__ = [
     "ALIVE",
     "DEFAULT_QUEUE",
     "DUE_QUEUE",
+    "NEWS_QUEUE",
     "AgainAfterShutdown",
     "Services",
     "WorkerProcess",

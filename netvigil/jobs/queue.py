@@ -23,6 +23,8 @@ tasks = Blueprint()
 DUE_QUEUE = "due"
 """Schedules whose time comes; they have a lane of their own, so that nothing else delays them."""
 DEFAULT_QUEUE = "default"
+NEWS_QUEUE = "news"
+"""Messages to people; they have a lane of their own, so that a receiver that is slow or dead holds up nothing else."""
 VANTAGE_PREFIX = "vantage:"
 
 _DEFER = text("""

@@ -15,7 +15,7 @@ from netvigil.jobs.line import Line
 from netvigil.jobs.listener import Listener
 from netvigil.jobs.liveness import ANY
 from netvigil.jobs.pulse import Pulse
-from netvigil.jobs.queue import DEFAULT_QUEUE, DUE_QUEUE, Services, tasks, vantage_queue
+from netvigil.jobs.queue import DEFAULT_QUEUE, DUE_QUEUE, NEWS_QUEUE, Services, tasks, vantage_queue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,9 +26,10 @@ POLL_SECONDS = 1.0  # a released lock wakes nobody, so this is also how late a w
 ABORT_POLL_SECONDS = 2.0  # should the word of it have been lost
 DUE_AT_ONCE = 2
 CONTROL_AT_ONCE = 4  # two may be a sync of the feeds and a rematch, which take minutes
+NEWS_AT_ONCE = 6  # most of them wait for servers elsewhere
 GRACE_SECONDS = 0.5
 NAMED = ("scan_id", "site_scan_id", "schedule_id", "site_id")
-LANES = 3
+LANES = 4
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ class Lane:
 
 
 class WorkerProcess:
-    """Takes jobs in three lanes: schedules whose time has come, everything else of the service, and site scans.
+    """Takes jobs in four lanes: schedules whose time has come, messages, everything else of the service, and site scans.
 
     `find_vantages` names the vantages that have work, for a worker that takes every one (`any`): the queue
     gives out jobs of named queues only.
@@ -64,6 +65,7 @@ class WorkerProcess:
         self._lanes = (
             Lane("due", [DUE_QUEUE], DUE_AT_ONCE),
             Lane("control", [DEFAULT_QUEUE], CONTROL_AT_ONCE),
+            Lane("news", [NEWS_QUEUE], NEWS_AT_ONCE),
             self._sites,
         )
         self._queue = FencedQueue(self._line, self._listener)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from netvigil.catalogue.queries import catalogue_state
 from netvigil.findings.instances import host_identity
 from netvigil.findings.models import Finding, Unaffected
 from netvigil.inventory.models import Host
+from netvigil.reports.history import describe_previous, describe_run, look_back, not_scanned
 from netvigil.reports.listing import build_instances
 from netvigil.reports.models import Report
 from netvigil.reports.numbers import count
+from netvigil.reports.schemas import Numbers
 from netvigil.scans.models import Scan, ScanEvent
 
 if TYPE_CHECKING:
@@ -27,14 +30,20 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from netvigil.catalogue.queries import CatalogueState
-    from netvigil.reports.schemas import Numbers
     from netvigil.scans.models import SiteScan
 
 SCHEMA = "netvigil.report/1"
 STALE_AFTER_DAYS = 7
+SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "NONE")
 
 
-async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
+class FrozenNumbers(Numbers):
+    """A scan's numbers as its summary keeps them: with how many findings of each severity, for later trends."""
+
+    severities: dict[str, int]
+
+
+async def freeze(session: AsyncSession, scan: Scan) -> FrozenNumbers:
     """Build the report of a scan that is being processed and store it; returns its numbers."""
     hosts = list(
         await session.scalars(
@@ -45,25 +54,38 @@ async def freeze(session: AsyncSession, scan: Scan) -> Numbers:
     addresses = {host.id: str(host.address) for host in hosts}
     catalogue = await catalogue_state(session)
     numbers = await count(session, scan, hosts, findings)
+    history = await look_back(session, scan)
+    shown = [finding for finding in findings if finding.score >= scan.min_cvss]
+    by_host: dict[UUID, list[Finding]] = defaultdict(list)
+    for finding in shown:
+        by_host[finding.host_id].append(finding)
+    severities = count_severities(shown)
     document = {
         "schema": SCHEMA,
         "generated_at": utc_text(datetime.now(UTC)),
         "scan": _scan(scan, numbers),
         "catalogue": _catalogue(catalogue),
         "warnings": _warnings(scan, catalogue),
-        "sites": [_site(site_scan) for site_scan in scan.sites],
-        "hosts": [describe_host(host, findings, scan.min_cvss) for host in hosts],
-        "findings": await build_instances(
-            session, [finding for finding in findings if finding.score >= scan.min_cvss]
-        ),
+        "sites": [
+            {**_site(site_scan), "missing": history.missing(site_scan, hosts)} for site_scan in scan.sites
+        ],
+        "hosts": [
+            {**describe_host(host, by_host[host.id], scan.min_cvss), "new": history.is_new(host)}
+            for host in hosts
+        ],
+        "findings": await build_instances(session, shown),
         "not_affected": [_unaffected(one, addresses[one.host_id]) for one in unaffected],
+        "severities": severities,
+        "previous": describe_previous(history.previous),
+        "trend": [describe_run(run) for run in history.runs] + [_this_run(scan, numbers, severities)],
+        "not_scanned": not_scanned(scan, hosts),
     }
     content = zstandard.compress(orjson.dumps(document), 9)
     statement = insert(Report).values(scan_id=scan.id, content=content)
     await session.execute(
         statement.on_conflict_do_update(index_elements=[Report.scan_id], set_={"content": content})
     )
-    return numbers
+    return FrozenNumbers(**numbers.model_dump(), severities=severities)
 
 
 async def _load_judged(session: AsyncSession, scan_id: UUID) -> tuple[list[Finding], list[Unaffected]]:
@@ -108,6 +130,15 @@ def _catalogue(catalogue: CatalogueState) -> dict[str, Any]:
         "imported_at": utc_text(catalogue.imported_at) if catalogue.imported_at else None,
         "starter_only": catalogue.starter_only,
         "sources": [source.source for source in catalogue.sources],
+        "feeds": [
+            {
+                "source": one.source,
+                "records": one.records,
+                "imported_at": utc_text(one.imported_at),
+                "data_date": utc_text(one.data_date) if one.data_date else None,
+            }
+            for one in catalogue.sources
+        ],
     }
 
 
@@ -135,6 +166,27 @@ def _warnings(scan: Scan, catalogue: CatalogueState) -> list[str]:
     return said
 
 
+def count_severities(findings: Sequence[Finding]) -> dict[str, int]:
+    """How many findings of each severity, all of them named."""
+    counted = dict.fromkeys(SEVERITIES, 0)
+    for finding in findings:
+        counted[finding.severity if finding.severity in counted else "NONE"] += 1
+    return counted
+
+
+def _this_run(scan: Scan, numbers: Numbers, severities: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": str(scan.id),
+        "scan_id": scan.human_id,
+        "started_at": utc_text(scan.started_at),
+        "state": scan.state,
+        "cve_count": numbers.cve_count,
+        "kev_count": numbers.kev_count,
+        "hosts_scanned": numbers.hosts_scanned,
+        "severities": severities,
+    }
+
+
 def _site(site_scan: SiteScan) -> dict[str, Any]:
     return {
         "id": str(site_scan.site_id),
@@ -147,12 +199,15 @@ def _site(site_scan: SiteScan) -> dict[str, Any]:
         "started_at": utc_text(site_scan.started_at) if site_scan.started_at else None,
         "finished_at": utc_text(site_scan.finished_at) if site_scan.finished_at else None,
         "hosts": site_scan.hosts_done,
+        "profile": site_scan.profile,
+        "exclusions": site_scan.exclusions,
     }
 
 
 def _unaffected(one: Unaffected, address: str) -> dict[str, Any]:
     return {
         "cve_id": one.cve_id,
+        "host_id": str(one.host_id),
         "ip_address": address,
         "port": one.port,
         "cpe": one.cpe,

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, tuple_
 
-from netvigil.catalogue.enrichment import get_enrichment
-from netvigil.catalogue.queries import get_cves
-from netvigil.findings.instances import build_instance
+from netvigil.findings.describing import describe_findings
 from netvigil.findings.models import Finding
-from netvigil.inventory.models import Host, Service
+from netvigil.inventory.models import Host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,25 +54,8 @@ async def list_findings_of(session: AsyncSession, host_ids: Sequence[UUID]) -> l
     )
 
 
-async def build_instances(session: AsyncSession, findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """The findings as CveInstances, in their order."""
-    hosts = {
-        host.id: host
-        for host in await session.scalars(select(Host).where(Host.id.in_({one.host_id for one in findings})))
-    }
-    services: dict[UUID, Service] = {
-        service.id: service for host in hosts.values() for service in host.services
-    }
-    cve_ids = {one.cve_id for one in findings}
-    records = await get_cves(session, cve_ids)
-    enrichment = await get_enrichment(session, cve_ids)
-    return [
-        build_instance(
-            one,
-            hosts[one.host_id],
-            services.get(one.service_id) if one.service_id else None,
-            records.get(one.cve_id),
-            enrichment[one.cve_id],
-        )
-        for one in findings
-    ]
+async def build_instances(
+    session: AsyncSession, findings: Sequence[Finding], *, with_others: bool = False
+) -> list[dict[str, Any]]:
+    """The findings as CveInstances, in their order; `with_others` names older occurrences, for a page, not a report."""
+    return await describe_findings(session, findings, with_others=with_others)

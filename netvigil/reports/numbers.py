@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from netvigil.findings.life_models import Vulnerability
 from netvigil.findings.models import Finding
+from netvigil.findings.states import LifeState
 from netvigil.inventory.models import Host
 from netvigil.reports.schemas import Numbers
 from netvigil.scans.models import Scan
@@ -18,10 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-Device = tuple["UUID", str]
-"""A site and, within it, a MAC or else an address: what is recognised from one scan to the next."""
-Instance = tuple[Device, str]
-"""A device and a CVE that it has."""
+Instance = tuple["UUID", str]
+"""A device (a host that was not identified stands for itself) and a CVE that it has."""
 
 
 async def count(
@@ -30,10 +30,10 @@ async def count(
     """Count an ended scan; `findings` are all of its findings, whatever their score."""
     shown = [finding for finding in findings if finding.score >= scan.min_cvss]
     by_id = {host.id: host for host in hosts}
-    devices = {host.id: _device(host.site_id, host.mac, str(host.address)) for host in hosts}
+    devices = {host.id: host.device_id or host.id for host in hosts}
     seen = set(devices.values())
     instances = {(devices[finding.host_id], finding.cve_id) for finding in shown}
-    before, looked_at = await _instances_before(session, scan)
+    before = await _instances_before(session, scan)
     cves = {finding.cve_id for finding in shown}
     ports = [(service.port, service.protocol) for host in hosts for service in host.services]
     return Numbers(
@@ -49,20 +49,22 @@ async def count(
         sites_with_cves=len({by_id[finding.host_id].site_id for finding in shown}),
         warning_count=sum(finding.score >= scan.warning_threshold for finding in shown),
         kev_count=sum(finding.kev for finding in shown),
-        new_count=len(instances - before),
-        # a device that this scan did not see says nothing about its findings
-        resolved_count=sum(device in seen for device, _ in looked_at - instances),
+        new_count=len(instances - before.keys()),
+        # whether what was not found is gone, or was not looked at, is known since the findings were reconciled
+        resolved_count=sum(
+            state == LifeState.RESOLVED and device in seen and (device, cve_id) not in instances
+            for (device, cve_id), state in before.items()
+        ),
     )
 
 
-async def _instances_before(session: AsyncSession, scan: Scan) -> tuple[set[Instance], set[Instance]]:
-    """The instances of the schedule's previous completed run, at this scan's threshold: all, and those looked at again.
+async def _instances_before(session: AsyncSession, scan: Scan) -> dict[Instance, str | None]:
+    """The instances of the schedule's previous completed run at this scan's threshold, and how each stands now.
 
-    Runs of the whole schedule only are held against, by whole runs and by scans on demand. A scan on demand looks again
-    at its own addresses: what a device has at another one of its addresses is not resolved because it was not looked at.
+    Runs of the whole schedule only are held against, by whole runs and by scans on demand.
     """
     if scan.schedule_id is None:
-        return set(), set()
+        return {}
     previous = await session.scalar(
         select(Scan.id)
         .where(
@@ -74,21 +76,11 @@ async def _instances_before(session: AsyncSession, scan: Scan) -> tuple[set[Inst
         .order_by(Scan.created_at.desc())
         .limit(1)
     )
+    life = (Vulnerability.device_id == Host.device_id) & (Vulnerability.cve_id == Finding.cve_id)
     rows = await session.execute(
-        select(Host.site_id, Host.mac, func.host(Host.address), Finding.cve_id)
+        select(func.coalesce(Host.device_id, Host.id), Finding.cve_id, Vulnerability.state)
         .join(Finding, Finding.host_id == Host.id)
+        .outerjoin(Vulnerability, life)
         .where(Host.scan_id == previous, Finding.score >= scan.min_cvss, Finding.withdrawn_at.is_(None))
     )
-    found = [
-        ((_device(site_id, mac, address), cve_id), (site_id, address))
-        for site_id, mac, address, cve_id in rows
-    ]
-    before = {instance for instance, _ in found}
-    if scan.trigger in WHOLE:
-        return before, before
-    asked = {(site.site_id, str(network.network_address)) for site in scan.sites for network in site.targets}
-    return before, {instance for instance, place in found if place in asked}
-
-
-def _device(site_id: UUID, mac: str | None, address: str) -> Device:
-    return site_id, mac or address
+    return {(device, cve_id): state for device, cve_id, state in rows.all()}

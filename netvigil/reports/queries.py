@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Uuid, and_, any_, bindparam, distinct, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
+from netvigil.access.links import signed_url
 from netvigil.access.validation import path_id
 from netvigil.errors import NotFound
 from netvigil.inventory.models import Host, Service
-from netvigil.reports.links import signed_url
+from netvigil.reports.pdf.service import have_pdf
 from netvigil.reports.schemas import Numbers, ScanReport, ScanStatus
 from netvigil.reports.wording import duration_in_words
 from netvigil.scans.models import Scan, SiteScan
@@ -98,8 +99,14 @@ async def build_reports(session: AsyncSession, scans: Collection[Scan], links: L
     """The scans as ScanReports; running ones count what has been seen so far."""
     unfinished = [scan.id for scan in scans if scan.summary is None]
     seen = await _seen_so_far(session, unfinished) if unfinished else {}
+    with_pdf = await have_pdf(session, [scan.id for scan in scans if scan.state not in ACTIVE])
     now = datetime.now(UTC)
-    return [_report(scan, Numbers(**(scan.summary or seen.get(scan.id, {}))), links, now) for scan in scans]
+    return [
+        _report(
+            scan, Numbers(**(scan.summary or seen.get(scan.id, {}))), links, now, has_pdf=scan.id in with_pdf
+        )
+        for scan in scans
+    ]
 
 
 async def find_latest_scan(session: AsyncSession, organisation_id: UUID, schedule_id: UUID) -> Scan | None:
@@ -171,7 +178,7 @@ def percentage_done(scan: Scan) -> float:
     return round(sum(shares) / len(shares) * SITE_ENDED_SHARE / 100, 1)
 
 
-def _report(scan: Scan, numbers: Numbers, links: Links, now: datetime) -> ScanReport:
+def _report(scan: Scan, numbers: Numbers, links: Links, now: datetime, *, has_pdf: bool) -> ScanReport:
     ended = scan.state not in ACTIVE
     seconds = ((scan.finished_at or now) - scan.started_at).total_seconds()
     by_site = sum(
@@ -197,7 +204,7 @@ def _report(scan: Scan, numbers: Numbers, links: Links, now: datetime) -> ScanRe
         percentage_done=percentage_done(scan),
         percentage_failed=round(100 * failed / len(scan.sites), 1) if scan.sites else 0.0,
         json_url=links.to(scan, "report.json") if ended else None,
-        pdf_url=None,
+        pdf_url=links.to(scan, "report.pdf") if has_pdf else None,
         log_url=links.to(scan, "log.txt"),
         catalogue_version=scan.catalogue_version,
         trigger=Trigger(scan.trigger),

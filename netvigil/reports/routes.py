@@ -1,4 +1,4 @@
-"""`/scans/cve`: operations 10 to 12 of the contract, and the signed downloads."""
+"""`/scans/cve`: operations 10 to 12 of the contract."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from netvigil.access.edge import Caller, Paging, ReadSession, Session, base_url, link_next, requires
+from netvigil.access.edge import Caller, Paging, ReadSession, base_url, link_next, requires
 from netvigil.access.scopes import Scope
 from netvigil.access.validation import path_id
-from netvigil.access.wire import answers, utc_text
+from netvigil.access.wire import answers
 from netvigil.errors import Invalid, NotFound
-from netvigil.reports import content, listing, queries
-from netvigil.reports.links import check_signature
+from netvigil.reports import queries
+from netvigil.reports.exports.edge import Exported, answer
+from netvigil.reports.exports.service import export_frozen
 from netvigil.reports.queries import Links, ReportFilter
 from netvigil.reports.schemas import ScanReport, ScanStatus
 from netvigil.scans.states import ScanState
 from netvigil.schedules.service import get_schedule
 
 router = APIRouter(prefix="/scans/cve", tags=["Scan Results"])
-downloads = APIRouter(prefix="/downloads/scans", tags=["Downloads"])
 CanView = Annotated[Caller, requires(Scope.CVE_VIEW)]
 
 
@@ -69,10 +69,16 @@ async def list_reports(  # noqa: PLR0917 - FastAPI passes them by name
     return await queries.build_reports(session, link_next(request, response, page, rows), links_of(request))
 
 
-@router.get("/{scan_id}", summary="Retrieve a Scan Report", response_model=ScanReport, responses=answers(404))
-async def get_report(request: Request, session: ReadSession, caller: CanView, scan_id: str) -> ScanReport:
-    """One scan, by its UUID or its human identifier."""
+@router.get(
+    "/{scan_id}", summary="Retrieve a Scan Report", response_model=ScanReport, responses=answers(404, 422)
+)
+async def get_report(
+    request: Request, session: ReadSession, caller: CanView, scan_id: str, exported: Exported
+) -> Any:
+    """One scan, by its UUID or its human identifier; with `format` its frozen report as a file."""
     scan = await queries.get_scan(session, caller.organisation_id, scan_id)
+    if exported is not None:
+        return answer(scan, exported.form, await export_frozen(session, scan, *exported))
     return (await queries.build_reports(session, [scan], links_of(request)))[0]
 
 
@@ -95,64 +101,6 @@ async def get_status(session: ReadSession, caller: CanView, scanScheduleId: str)
         return queries.build_status(own)
     scan = await queries.find_latest_scan(session, caller.organisation_id, wanted)
     return queries.build_status(scan) if scan else []
-
-
-@router.get(
-    "/{scan_id}/hosts",
-    summary="List a scan's hosts",
-    response_model=list[dict[str, Any]],
-    responses=answers(404, 422),
-)
-async def list_hosts(
-    request: Request, response: Response, session: ReadSession, caller: CanView, page: Paging, scan_id: str
-) -> list[dict[str, Any]]:
-    """The scan's live hosts with their services, as far as they are known."""
-    scan = await queries.get_scan(session, caller.organisation_id, scan_id)
-    rows = await listing.list_hosts(session, scan, limit=page.limit, before=page.before)
-    rows = link_next(request, response, page, rows)
-    findings = await listing.list_findings_of(session, [row.id for row in rows])
-    return [content.describe_host(row, findings, scan.min_cvss) for row in rows]
-
-
-@router.get(
-    "/{scan_id}/findings",
-    summary="List a scan's findings",
-    response_model=list[dict[str, Any]],
-    responses=answers(404, 422),
-)
-async def list_findings(
-    request: Request, response: Response, session: ReadSession, caller: CanView, page: Paging, scan_id: str
-) -> list[dict[str, Any]]:
-    """The scan's findings at or above its `min_cvss`, each with its proof."""
-    scan = await queries.get_scan(session, caller.organisation_id, scan_id)
-    rows = await listing.list_findings(session, scan, limit=page.limit, before=page.before)
-    return await listing.build_instances(session, link_next(request, response, page, rows))
-
-
-@downloads.get("/{scan_id}/report.json", summary="Download a report as JSON", responses=answers(404))
-async def download_report(
-    request: Request, session: Session, scan_id: str, expires: str = "", signature: str = ""
-) -> Response:
-    """The full report; the signature in the link is the permission."""
-    check_signature(request.url.path, expires, signature, key=request.app.state.keys.link)
-    body = await content.find_report(session, path_id(scan_id, "scan"))
-    if body is None:
-        raise NotFound("The report of this scan does not exist.")
-    name = f"netvigil-{scan_id}.json"
-    return Response(
-        body, media_type="application/json", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
-
-
-@downloads.get("/{scan_id}/log.txt", summary="Download a scan's log", responses=answers(404))
-async def download_log(
-    request: Request, session: Session, scan_id: str, expires: str = "", signature: str = ""
-) -> Response:
-    """What happened in the scan, a line each; the signature in the link is the permission."""
-    check_signature(request.url.path, expires, signature, key=request.app.state.keys.link)
-    events = await content.list_events(session, path_id(scan_id, "scan"))
-    lines = [f"{utc_text(event.at)} {event.kind:<14} {event.message}\n" for event in events]
-    return Response("".join(lines), media_type="text/plain; charset=utf-8")
 
 
 def _id(field: str, value: str | None) -> UUID | None:

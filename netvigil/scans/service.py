@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 
 from netvigil.errors import Conflict
-from netvigil.jobs import cancel, enqueue, services_of, tasks, vantage_queue
+from netvigil.jobs import NEWS_QUEUE, cancel, enqueue, services_of, tasks, vantage_queue
 from netvigil.scans.models import Scan, ScanEvent, SiteScan
 from netvigil.scans.states import ACTIVE, SITE_ACTIVE, WHOLE, FailureKind, ScanState, SiteScanState, Trigger
 from netvigil.scans.windows import end_of_windows
@@ -33,6 +33,7 @@ SITE_SCAN_JOB = "scans.run_site_scan"
 READY_JOB = "scans.make_site_scan_ready"
 RECONCILE_JOB = "findings.reconcile_scan"
 FREEZE_JOB = "reports.freeze_report"
+NEWS_JOB = "notify.tell_of_scan"
 RELEASED_PRIORITY = 1  # a site scan that a limit held back goes before those that come later
 # no vowels: a random identifier that people read aloud must not spell a word
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
@@ -246,6 +247,12 @@ async def fail_scan(session: AsyncSession, scan_id: UUID, reason: str) -> None:
     scan.error = reason
     scan.finished_at = datetime.now(UTC)
     record_event(session, scan.id, "scan_failed", reason)
+    await tell_of_scan(session, scan)
+
+
+async def tell_of_scan(session: AsyncSession, scan: Scan) -> None:
+    """Have the scan's notification group told, in the transaction that ends the scan."""
+    await enqueue(session, NEWS_JOB, queue=NEWS_QUEUE, scan_id=str(scan.id))
 
 
 def record_event(

@@ -37,5 +37,7 @@ class Activity:
         return self.status is not ScheduleStatus.READY
 
 
+GroupsReader = Callable[[AsyncSession, UUID, Collection[str]], Awaitable[set[str]]]
+"""(session, organisation, names) → those names that a notification group has, as its id or key."""
 ActivityReader = Callable[[AsyncSession, Collection[UUID], str], Awaitable[dict[UUID, Activity]]]
 """(session, schedule ids, base URL of links) → activity of those schedules that ever had a scan."""

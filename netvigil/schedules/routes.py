@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import Annotated
+from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -26,7 +28,7 @@ from netvigil.access.validation import path_id, validated
 from netvigil.access.wire import answers
 from netvigil.probing.ports import Profile
 from netvigil.schedules import models, service
-from netvigil.schedules.activity import Activity
+from netvigil.schedules.activity import Activity, GroupsReader
 from netvigil.schedules.schemas import EXAMPLE, ScanSchedule, ScanScheduleSite, ScanScheduleWrite
 from netvigil.schedules.service import ScheduleValues
 from netvigil.sites.schemas import ExclusionLists, MaintenanceWindow
@@ -47,7 +49,7 @@ _LISTS = {"sites", "exclusions", "maintenance_windows"}
 log = structlog.get_logger(__name__)
 
 
-def _shown(schedule: models.ScanSchedule, activity: Activity) -> ScanSchedule:
+def _shown(schedule: models.ScanSchedule, activity: Activity, groups: Collection[str]) -> ScanSchedule:
     last = schedule.last_run_at
     return ScanSchedule(
         **_written(schedule).model_dump(exclude=_LISTS),
@@ -63,13 +65,16 @@ def _shown(schedule: models.ScanSchedule, activity: Activity) -> ScanSchedule:
         status=activity.status,
         last_run_at=service.local_time(schedule, last) if last else None,
         latest_scan=activity.latest_scan,
-        warnings=_warnings(schedule),
+        warnings=_warnings(schedule, groups),
     )
 
 
-def _warnings(schedule: models.ScanSchedule) -> list[str]:
-    # no notification groups exist before the service can send anything
-    warnings = [f"No notification group is called '{schedule.notification_group}': nobody is notified."]
+def _warnings(schedule: models.ScanSchedule, groups: Collection[str]) -> list[str]:
+    warnings: list[str] = []
+    if schedule.notification_group not in groups:
+        warnings.append(
+            f"No notification group is called '{schedule.notification_group}': nobody is notified."
+        )
     if not is_timezone(schedule.timezone):
         warnings.append(_ZONE_LOST.format(zone=schedule.timezone))
     lost = {one["timezone"] for one in schedule.maintenance_windows} - {None}
@@ -114,8 +119,17 @@ async def _activity(
     return [known.get(schedule.id, Activity()) for schedule in schedules]
 
 
+async def _groups(
+    request: Request, session: Session, organisation_id: UUID, schedules: list[models.ScanSchedule]
+) -> set[str]:
+    """Which names of notification groups that these schedules use are a group's."""
+    read: GroupsReader = request.app.state.known_groups
+    return await read(session, organisation_id, {schedule.notification_group for schedule in schedules})
+
+
 async def _one(request: Request, session: Session, schedule: models.ScanSchedule) -> ScanSchedule:
-    return _shown(schedule, (await _activity(request, session, [schedule]))[0])
+    groups = await _groups(request, session, schedule.organisation_id, [schedule])
+    return _shown(schedule, (await _activity(request, session, [schedule]))[0], groups)
 
 
 @router.get("", summary="List Scan Schedules", response_model=list[ScanSchedule], responses=answers(422))
@@ -126,7 +140,8 @@ async def list_schedules(
     rows = await service.list_schedules(session, caller.organisation_id, limit=page.limit, before=page.before)
     rows = link_next(request, response, page, rows)
     activity = await _activity(request, session, rows)
-    return [_shown(row, seen) for row, seen in zip(rows, activity, strict=True)]
+    groups = await _groups(request, session, caller.organisation_id, rows)
+    return [_shown(row, seen, groups) for row, seen in zip(rows, activity, strict=True)]
 
 
 @router.post(
@@ -147,8 +162,9 @@ async def create_schedule(request: Request, session: Session, caller: CanCreate,
         registration=request.app.state.settings.site_registration,
         now=datetime.now(UTC),
     )
-    log.info("schedule created", schedule_id=str(schedule.id), warnings=_warnings(schedule))
-    return _shown(schedule, Activity())
+    groups = await _groups(request, session, caller.organisation_id, [schedule])
+    log.info("schedule created", schedule_id=str(schedule.id), warnings=_warnings(schedule, groups))
+    return _shown(schedule, Activity(), groups)
 
 
 @router.get(

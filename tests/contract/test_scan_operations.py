@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from netvigil.reports.links import signed_url
+from netvigil.access.links import signed_url
 from netvigil.scans.service import fail_scan
 
 SCHEDULES = "/scans/cve/scheduled"

@@ -64,7 +64,7 @@ NEW = {
         "held_back_at": None,
         "around": [],
     },
-    "host": {"model": None, "mac_source": None, "notes": []},
+    "host": {"model": None, "mac_source": None, "notes": [], "device_id": None},
     "service": {"facts": {}},
 }
 
