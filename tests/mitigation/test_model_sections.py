@@ -91,7 +91,7 @@ async def with_model(service, make_token, catalogue):
     """The API of a service whose model is a server of this test."""
     async with serving() as model:
         app = create_app(service)
-        app.state.section_writer = SectionWriter(Endpoint(model.url, "small *model*", timeout=0.5))
+        app.state.section_writer = SectionWriter(Endpoint(model.url, "small *model*", timeout=2.5))
         headers = {"Authorization": f"Bearer {make_token()}"}
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(
@@ -129,14 +129,14 @@ async def test_other_facts_ask_again(with_model, database, load):
 
 
 @pytest.mark.parametrize(
-    "behave", [sends(500, b""), sends(200, b"garbage"), dawdles(3), sends(200, b"x" * 10_000_000)]
+    "behave", [sends(500, b""), sends(200, b"garbage"), dawdles(60), sends(200, b"x" * 10_000_000)]
 )
 async def test_a_model_that_fails_changes_nothing(with_model, behave):
     client, model = with_model
     model.behave = behave
     started = time.monotonic()
     answer = await client.get(PATH)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 30  # before the model has answered
     assert answer.status_code == 200
     assert answer.json()["source"] == "netvigil (NVD)"
     assert "language model" not in answer.json()["mitigation"]

