@@ -2,11 +2,11 @@
 UV = ./tools/uv
 RUN = $(UV) run --frozen
 
-.PHONY: run test lint check bench chaos setup
+.PHONY: run test lint check bench chaos setup setup-for-tests
 run: setup
 	@$(RUN) netvigil quickstart $(ARGS)
 
-test: setup
+test: setup-for-tests
 	@$(RUN) pytest -n 2 $(ARGS)
 
 lint: setup
@@ -27,3 +27,6 @@ chaos: setup
 
 setup:
 	@./tools/setup
+
+setup-for-tests:
+	@./tools/setup --for-tests

@@ -71,14 +71,19 @@ def requires(scope: Scope) -> Any:
 
     async def caller(principal: Annotated[Principal, Depends(_authenticate)], request: Request) -> Caller:
         principal.require(scope)
-        known: dict[str, UUID] = request.app.state.organisation_ids
-        if principal.organisation not in known:
-            async with request.app.state.database.transaction() as session:
-                known[principal.organisation] = await get_organisation_id(session, principal.organisation)
-        structlog.contextvars.bind_contextvars(organisation_id=str(known[principal.organisation]))
-        return Caller(principal=principal, organisation_id=known[principal.organisation])
+        return await identify(request, principal)
 
     return Depends(caller)
+
+
+async def identify(request: Request, principal: Principal) -> Caller:
+    """The principal with the id of its organisation, which the request's log lines name from now on."""
+    known: dict[str, UUID] = request.app.state.organisation_ids
+    if principal.organisation not in known:
+        async with request.app.state.database.transaction() as session:
+            known[principal.organisation] = await get_organisation_id(session, principal.organisation)
+    structlog.contextvars.bind_contextvars(organisation_id=str(known[principal.organisation]))
+    return Caller(principal=principal, organisation_id=known[principal.organisation])
 
 
 async def read_json_object(request: Request) -> dict[str, Any]:
@@ -147,7 +152,7 @@ def read_page(
         if not (re.fullmatch("[0-9]{1,9}", limit) and 1 <= int(limit) <= PAGE_MAX):
             raise _invalid("limit", f"The 'limit' parameter must be an integer from 1 to {PAGE_MAX}.")
         size = int(limit)
-    return Page(limit=size, before=_read_cursor(cursor) if cursor else None)
+    return Page(limit=size, before=read_cursor(cursor) if cursor else None)
 
 
 Paging = Annotated[Page, Depends(read_page)]
@@ -161,8 +166,7 @@ def link_next(request: Request, response: Response, page: Page, rows: list[Any])
     if len(rows) <= page.limit:
         return rows
     rows = rows[: page.limit]
-    last = rows[-1]
-    token = base64.urlsafe_b64encode(f"{last.created_at.isoformat()}|{last.id}".encode()).decode()
+    token = cursor_after(rows[-1])
     query = [(k, v) for k, v in request.query_params.multi_items() if k not in {"cursor", "limit"}]
     query += [("limit", str(page.limit)), ("cursor", token)]
     url = f"{base_url(request)}{request.url.path}?{urlencode(query)}"
@@ -176,7 +180,13 @@ def base_url(request: Request) -> str:
     return (setting or str(request.base_url)).rstrip("/")
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+def cursor_after(row: Any) -> str:
+    """Where the page behind a row begins; the row has `created_at` and `id`."""
+    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()}|{row.id}".encode()).decode()
+
+
+def read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """The creation time and id that a cursor stands for; raises Invalid (422)."""
     try:
         at, _, row = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
         when, last = datetime.fromisoformat(at), UUID(row)

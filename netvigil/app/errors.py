@@ -47,6 +47,7 @@ EXPLANATIONS = {
     "timezone_unknown": "Use an IANA name such as America/New_York or UTC, spelt exactly so.",
     "rate_limited": "Too many requests. The Retry-After header says when to go on.",
     "link_invalid": "The download link is damaged or has expired. Ask the API for the report again: it has a new link.",
+    "form_stale": "The console's form belongs to another session. Reload the page and send it again.",
     "internal_error": "Something went wrong in the service. The request_id finds it in the log.",
 }
 

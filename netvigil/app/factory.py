@@ -28,6 +28,7 @@ from netvigil.scans import routes as scans
 from netvigil.scans.streams import Streams
 from netvigil.schedules import routes as schedules
 from netvigil.sites import routes as sites
+from netvigil.web.console import ConsoleDoor, create_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -76,6 +77,7 @@ def create_app(service: Service, *, why_idle: Callable[[], str | None] = lambda:
     add_health(app, service.database, why_idle)
     metrics = add_metrics(app, service) if service.settings.metrics else None
     add_documents(app)
+    app.add_middleware(ConsoleDoor, console=create_console(app.state, [Depends(bind_route)]))
     app.add_middleware(
         Envelope, unforeseen=unforeseen_answer, observe=metrics.observe_request if metrics else None
     )

@@ -65,12 +65,25 @@ def token_create(
     more_scopes: Annotated[list[str] | None, typer.Argument(metavar="SCOPE", help="Further rights.")] = None,
     ttl: Annotated[str, typer.Option("--ttl", help="How long it is good for: 90s, 30m, 1h, 7d.")] = "24h",
     subject: Annotated[str, typer.Option("--subject", help="Whom the token speaks for.")] = "cli",
+    *,
+    link: Annotated[
+        bool, typer.Option("--link", help="Print a link that signs a browser in, once, within ten minutes.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Where browsers find the service, for --link.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Print a new token, and nothing else, on stdout."""
-    from netvigil.cli.token import run_token_create
+    """Print a new token, or a link to sign in with it, and nothing else, on stdout."""
+    wanted = [*scope, *(more_scopes or [])]
+    if link:
+        from netvigil.cli.link import run_link_create
 
-    run_token_create(org, [*scope, *(more_scopes or [])], ttl, subject, data_dir)
+        run_link_create(org, wanted, ttl, subject, data_dir, url=url)
+    else:
+        from netvigil.cli.token import run_token_create
+
+        run_token_create(org, wanted, ttl, subject, data_dir)
 
 
 @feeds.command("import")

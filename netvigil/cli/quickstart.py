@@ -12,6 +12,7 @@ import httpx
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from netvigil.access.scopes import ALL
+from netvigil.access.secrets import SecretBox
 from netvigil.app.factory import create_app
 from netvigil.app.server import bind, serve_until, stop_on_signals
 from netvigil.app.service import open_service, run_jobs
@@ -23,6 +24,7 @@ from netvigil.cli.token import UNITS
 from netvigil.errors import EnvironmentFault, NetvigilError
 from netvigil.lab.service import Lab
 from netvigil.log import set_up_logging
+from netvigil.web.codes import make_link
 
 if TYPE_CHECKING:
     import socket
@@ -86,7 +88,9 @@ async def _show(service: Service, base: str, *, leave: bool) -> None:
         report = await _report_of(api, scan_id)
         content = await _call(api, "GET", report["json_url"])
         _print_report(report, content)
-        _print_addresses(base, token, schedule, report)
+        async with service.database.transaction() as session:
+            link = await make_link(session, SecretBox.of(service.settings), base, token)
+        _print_addresses(base, token, schedule, report, link)
         if report["state"] != "completed":
             raise EnvironmentFault(f"The scan ended {report['state']}. {report['error'] or ''}".strip())
         if not leave:
@@ -197,8 +201,9 @@ def _print_report(report: dict[str, Any], content: dict[str, Any]) -> None:
         out.print(f"Note: {warning}")
 
 
-def _print_addresses(base: str, token: str, schedule: str, report: dict[str, Any]) -> None:
+def _print_addresses(base: str, token: str, schedule: str, report: dict[str, Any], link: str) -> None:
     out.print()
+    out.print(f"Console (sign in): {link}", soft_wrap=True)
     out.print(f"Service and API:   {base}/docs", soft_wrap=True)
     out.print(f"Full report:       {report['json_url']}", soft_wrap=True)
     if report["pdf_url"] is not None:

@@ -132,11 +132,11 @@ async def watch_scan(
         return [one.row.body() for one in link_next(request, response, page, listed)]
     streams: Streams = request.app.state.streams
     streams.admit()
-    position = _position(request.headers.get("last-event-id"), last_event_id)
+    position = position_of(request.headers.get("last-event-id"), last_event_id)
     return EventStream(follow(streams, wanted, position), streams.closed)
 
 
-def _position(header: str | None, parameter: str | None) -> Position:
+def position_of(header: str | None, parameter: str | None) -> Position:
     """Where the client stopped; a header that we did not give means another server's stream, so all is new."""
     if header:
         try:
