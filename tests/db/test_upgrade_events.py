@@ -1,20 +1,16 @@
 """Events of before revision 0008 keep their order and are old; new ones name their transaction."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
-import pytest
-from alembic import command
-from psycopg import sql
-from sqlalchemy import NullPool, create_engine
 
-from netvigil.db.endpoint import SUPERUSER
-from netvigil.db.migrate import alembic_config, migrate
-from netvigil.db.session import Database, libpq_url, sqlalchemy_url
+from netvigil.db.migrate import migrate
+from netvigil.db.session import Database, libpq_url
 from netvigil.scans.events import read_events, read_now
 from netvigil.scans.positions import Position, Snapshot
 
 SCAN = "00000000-0000-0000-0000-000000000004"
+REVISION = "0007"
 ROWS = """
 INSERT INTO organisation (id, key) VALUES ('00000000-0000-0000-0000-000000000001', 'acme');
 INSERT INTO scan (id, organisation_id, human_id, trigger, state, description, min_cvss, warning_threshold,
@@ -25,26 +21,6 @@ INSERT INTO scan_event (scan_id, kind, message) SELECT '00000000-0000-0000-0000-
   FROM generate_series(1, 5) n;
 """
 WRITE = "INSERT INTO scan_event (scan_id, kind, message) VALUES (%s, 'host_recorded', '6')"
-
-
-@pytest.fixture
-def old_url(server_url):
-    """A database at revision 0007 with a scan under way."""
-    name = f"old_{uuid4().hex[:12]}"
-    other = server_url.replace("netvigil@/netvigil?", f"{SUPERUSER}@/postgres?")
-    with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER netvigil").format(sql.Identifier(name)))
-    url = server_url.replace("/netvigil?", f"/{name}?")
-    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
-    with engine.begin() as connection:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0007")
-    with psycopg.connect(libpq_url(url)) as connection:
-        connection.execute(ROWS)
-    yield url
-    with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 async def test_old_events_are_old_and_no_table_is_rewritten(old_url):

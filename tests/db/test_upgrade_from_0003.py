@@ -1,18 +1,13 @@
 """A database with rows of revision 0003 keeps them all, and they mean what they meant."""
 
-from uuid import uuid4
-
 import psycopg
-import pytest
-from alembic import command
 from psycopg import sql
 from psycopg.rows import dict_row
-from sqlalchemy import NullPool, create_engine
 
-from netvigil.db.endpoint import SUPERUSER
-from netvigil.db.migrate import alembic_config, migrate
-from netvigil.db.session import libpq_url, sqlalchemy_url
+from netvigil.db.migrate import migrate
+from netvigil.db.session import libpq_url
 
+REVISION = "0003"
 ROWS = """
 INSERT INTO organisation (id, key) VALUES ('00000000-0000-0000-0000-000000000001', 'acme');
 INSERT INTO site (organisation_id, id, name, networks, vantage, registration)
@@ -67,26 +62,6 @@ NEW = {
     "host": {"model": None, "mac_source": None, "notes": [], "device_id": None},
     "service": {"facts": {}},
 }
-
-
-@pytest.fixture
-def old_url(server_url):
-    """A database at revision 0003 with a scan under way."""
-    name = f"old_{uuid4().hex[:12]}"
-    other = server_url.replace("netvigil@/netvigil?", f"{SUPERUSER}@/postgres?")
-    with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER netvigil").format(sql.Identifier(name)))
-    url = server_url.replace("/netvigil?", f"/{name}?")
-    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
-    with engine.begin() as connection:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-    with psycopg.connect(libpq_url(url)) as connection:
-        connection.execute(ROWS)
-    yield url
-    with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def rows_of(url):

@@ -4,17 +4,13 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
-import pytest
-from alembic import command
-from psycopg import sql
-from sqlalchemy import NullPool, create_engine
 
-from netvigil.db.endpoint import SUPERUSER
-from netvigil.db.migrate import alembic_config, migrate
-from netvigil.db.session import libpq_url, sqlalchemy_url
+from netvigil.db.migrate import migrate
+from netvigil.db.session import libpq_url
 
 ORGANISATION, SITE, SCHEDULE = (f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2, 3))
-BASE = f"""
+REVISION = "0008"
+ROWS = f"""
 INSERT INTO organisation (id, key) VALUES ('{ORGANISATION}', 'acme');
 INSERT INTO site (organisation_id, id, name, networks, vantage, registration)
   VALUES ('{ORGANISATION}', '{SITE}', 'Office', '{{192.168.88.0/24}}', '{{"type": "local"}}', 'auto');
@@ -36,26 +32,6 @@ VALUES (%s, %s, %s, %s, 9.8, 'CRITICAL', 'exact', false, 'cpe', %s, 'scan')"""
 EVIDENCE = '{"services": [{"port": 21, "protocol": "tcp", "seen": "vsftpd"}]}'
 MAC, VRRP = "00:1A:2B:3C:4D:5E", "00:00:5E:00:01:07"
 DAYS = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 5)]
-
-
-@pytest.fixture
-def old_url(server_url):
-    """A database at revision 0008."""
-    name = f"old_{uuid4().hex[:12]}"
-    other = server_url.replace("netvigil@/netvigil?", f"{SUPERUSER}@/postgres?")
-    with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER netvigil").format(sql.Identifier(name)))
-    url = server_url.replace("/netvigil?", f"/{name}?")
-    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
-    with engine.begin() as connection:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0008")
-    with psycopg.connect(libpq_url(url)) as connection:
-        connection.execute(BASE)
-    yield url
-    with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 class History:
