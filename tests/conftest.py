@@ -1,6 +1,7 @@
 """Fixtures of all tests: a real PostgreSQL for each test process, a fresh migrated database for each test."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,12 @@ import httpx
 import psycopg
 import pytest
 from psycopg import sql
+from scan_sequences import Scans
 
 from netvigil.access.keys import load_keys
 from netvigil.app.factory import create_app
 from netvigil.app.service import Service, authority_of
+from netvigil.catalogue.importer import import_paths
 from netvigil.db.embedded import EmbeddedServer
 from netvigil.db.endpoint import SUPERUSER
 from netvigil.db.migrate import migrate
@@ -111,3 +114,22 @@ async def api(service: Service, make_token: TokenMaker) -> AsyncIterator[httpx.A
         transport=transport, base_url="http://netvigil.test", headers=headers
     ) as client:
         yield client
+
+
+@pytest.fixture
+def load(tmp_path, database):
+    """Imports records made by `cve`."""
+
+    async def load(*records):
+        path = tmp_path / "feed.json"
+        document = {"vulnerabilities": [{"cve": one} for one in records], "totalResults": len(records)}
+        path.write_text(json.dumps(document))
+        await import_paths(database.engine, [path])
+
+    return load
+
+
+@pytest.fixture
+def scans(api, database):
+    """Scans of a service without a worker."""
+    return Scans(api, database)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from scan_sequences import BRANCH, MAC, OFFICE, OTHER, Scans, cve, ftp, host
+from scan_sequences import BRANCH, MAC, OFFICE, OTHER, cve, ftp, host
 
 from netvigil.catalogue.importer import import_paths
 
@@ -25,11 +25,6 @@ RECORD = {
     "id", "mac_address", "cve_id", "status", "justification", "scan_id", "expiration_date", "created_by", "updated_by",
     "created_at", "updated_at",
 }  # fmt: skip
-
-
-@pytest.fixture
-def scans(api, database):
-    return Scans(api, database)
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """The pages over real history: what they show, in which order, and that nothing from outside becomes markup."""
 
-import json
 import re
 from html.parser import HTMLParser
 
 import pytest
-from scan_sequences import MAC, OFFICE, OTHER, Scans, cve, ftp, host
+from scan_sequences import MAC, OFFICE, OTHER, cve, ftp, host
 from sqlalchemy import update
 
-from netvigil.catalogue.importer import import_paths
 from netvigil.inventory.models import Device, Host, Service
 from netvigil.scans.models import Scan
 from netvigil.scans.states import SiteScanState
@@ -45,22 +43,6 @@ async def read(viewer, path):
     answer = await viewer.get(path)
     assert answer.status_code == 200, answer.text
     return Page(answer.text)
-
-
-@pytest.fixture
-def load(tmp_path, database):
-    async def load(*records):
-        path = tmp_path / "feed.json"
-        document = {"vulnerabilities": [{"cve": one} for one in records], "totalResults": len(records)}
-        path.write_text(json.dumps(document))
-        await import_paths(database.engine, [path])
-
-    return load
-
-
-@pytest.fixture
-def scans(api, database):
-    return Scans(api, database)
 
 
 @pytest.fixture
